@@ -1,0 +1,113 @@
+"""What is kept of a job in S3: its text, its checkpoints and its results, each under a key that tells whose it is.
+
+    documents/{job_id}.txt
+    checkpoints/{job_id}/{fingerprint}/{stage}
+    results/{job_id}/{epoch}/result.json.gz
+    results/{job_id}/{epoch}/files/{name}
+
+Results are written under the epoch of the lease that made them, so a worker that lost its lease overwrites nothing
+that a reader can see.
+"""
+
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from jobs.errors import DocumentMissing
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+#: BookNLP's own output files, by the names that the API serves them under.
+FILES = ("tokens", "entities", "supersense", "quotes", "book", "book.html")
+
+
+def document_key(job_id: str) -> str:
+    """Return the key of a job's text."""
+    return f"documents/{job_id}.txt"
+
+
+def result_key(job_id: str, epoch: int) -> str:
+    """Return the key of the gzipped JSON that `GET /v1/jobs/{job_id}/result` answers."""
+    return f"results/{job_id}/{epoch}/result.json.gz"
+
+
+def file_key(job_id: str, epoch: int, name: str) -> str:
+    """Return the key of one of BookNLP's own files."""
+    return f"results/{job_id}/{epoch}/files/{name}"
+
+
+def checkpoint_key(job_id: str, fingerprint: str, stage: str) -> str:
+    """Return the key of a stage's output; the fingerprint names everything that it was made from."""
+    return f"checkpoints/{job_id}/{fingerprint}/{stage}"
+
+
+@dataclass(frozen=True)
+class DocumentStore:
+    """The objects of one bucket."""
+
+    client: "S3Client"
+    bucket: str
+
+    def put_text(self, job_id: str, text: str) -> str:
+        """Store a job's text as UTF-8 and return its key."""
+        key = document_key(job_id)
+        self.client.put_object(Bucket=self.bucket, Key=key, Body=text.encode(), ContentType="text/plain; charset=utf-8")
+        return key
+
+    def get_text(self, key: str) -> str:
+        """Return the text under the key; raises DocumentMissing, or UnicodeDecodeError when it is not UTF-8."""
+        return self.read(key).decode()
+
+    def read(self, key: str) -> bytes:
+        """Return the object's bytes; raises DocumentMissing."""
+        try:
+            return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        except self.client.exceptions.NoSuchKey as missing:
+            raise DocumentMissing(f"The object {key} is not in the bucket any more.") from missing
+
+    def find(self, key: str) -> bytes | None:
+        """Return the object's bytes, or None when there is none."""
+        try:
+            return self.read(key)
+        except DocumentMissing:
+            return None
+
+    def size(self, key: str) -> int:
+        """Return the object's length in bytes, as stored."""
+        return self.client.head_object(Bucket=self.bucket, Key=key)["ContentLength"]
+
+    def put(self, key: str, body: bytes | IO[bytes], content_type: str, encoding: str | None = None) -> None:
+        """Store an object, in parts when it is large; `encoding` is its Content-Encoding, such as `gzip`."""
+        extra = {"ContentType": content_type} | ({"ContentEncoding": encoding} if encoding else {})
+        if isinstance(body, bytes):
+            self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **extra)  # type: ignore[arg-type]
+        else:
+            self.client.upload_fileobj(body, self.bucket, key, ExtraArgs=extra)
+
+    def presign(self, key: str, seconds: int) -> str:
+        """Return a URL that anyone may fetch the object from for that many seconds."""
+        return self.client.generate_presigned_url(
+            "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=seconds
+        )
+
+    def delete_checkpoints(self, job_id: str) -> None:
+        """Delete what only an unfinished job needs."""
+        self._delete_under(f"checkpoints/{job_id}/")
+
+    def delete_results(self, job_id: str, but_epoch: int | None = None) -> None:
+        """Delete a job's results, but for those of one epoch."""
+        self._delete_under(f"results/{job_id}/", keep=f"results/{job_id}/{but_epoch}/")
+
+    def delete_all(self, job_id: str) -> None:
+        """Delete the job's text, checkpoints and results; deleting what is gone is a no-op."""
+        self.client.delete_object(Bucket=self.bucket, Key=document_key(job_id))
+        self.delete_checkpoints(job_id)
+        self.delete_results(job_id)
+
+    def _delete_under(self, prefix: str, keep: str | None = None) -> None:
+        # One page lists at most 1,000 keys, which is also the most that one request deletes.
+        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+            keys = [found["Key"] for found in page.get("Contents", [])]
+            doomed = [{"Key": key} for key in keys if keep is None or not key.startswith(keep)]
+            if doomed:
+                self.client.delete_objects(Bucket=self.bucket, Delete={"Objects": doomed, "Quiet": True})  # type: ignore[typeddict-item]

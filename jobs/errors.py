@@ -1,0 +1,58 @@
+"""What can go wrong in a job's life. An error's text is a sentence for the caller: what was wrong, what to do."""
+
+from jobs.model import Job
+
+
+class JobsError(Exception):
+    """The job core could not do what it was asked."""
+
+
+class InvalidRequest(JobsError):
+    """The request cannot become a job as it stands."""
+
+
+class DocumentTooLarge(JobsError):
+    """The document is larger than this way in allows."""
+
+
+class JobNotFound(JobsError):
+    """No job has this id, or it expired more than a day ago."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"Job {job_id} not found: the id is unknown or the job expired more than a day ago.")
+        self.job_id = job_id
+
+
+class QueueFull(JobsError):
+    """The queue has no free place; nothing was stored."""
+
+    def __init__(self, max_queue_size: int) -> None:
+        super().__init__(f"The queue is full ({max_queue_size} jobs are waiting). Try again later.")
+
+
+class QueueUnavailable(JobsError):
+    """The queue did not take the job, so it was withdrawn; nothing was stored."""
+
+    def __init__(self) -> None:
+        super().__init__("The job could not be queued and was not accepted. Try again in a moment.")
+
+
+class DocumentMissing(JobsError):
+    """An object that the record names is not in the bucket."""
+
+
+class MoveRefused(JobsError):
+    """A job was not in a state that the move may leave; the record was not touched.
+
+    `job` is the record as it stood when the write was refused, or None when it was gone.
+    """
+
+    def __init__(self, move: str, job_id: str, job: Job | None) -> None:
+        standing = f"it is {job.status}" if job else "it is gone"
+        super().__init__(f"Job {job_id} cannot {move}: {standing}.")
+        self.move = move
+        self.job = job
+
+
+class LeaseLost(MoveRefused):
+    """The worker's lease is no longer the job's: another epoch began, or the job ended or was deleted."""

@@ -1,0 +1,74 @@
+"""The queue that wakes the worker: one SQS FIFO queue, one message group, so one book at a time and in order.
+
+A message says only which job; the job's record decides whether there is anything to do.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+#: All jobs are in one group: SQS hands out none of it while one of its messages is in flight.
+MESSAGE_GROUP = "books"
+
+#: The longest wait that SQS allows for one long poll, in seconds.
+LONGEST_POLL = 20
+
+
+class Wakeup(BaseModel):
+    """The body of a message."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A received message: the job that it names and the receipt that its later calls need."""
+
+    job_id: str
+    receipt: str
+
+
+@dataclass(frozen=True)
+class JobQueue:
+    """The messages of one queue."""
+
+    client: "SQSClient"
+    url: str
+
+    def send(self, job_id: str) -> None:
+        """Queue the job; sending it again within five minutes is a no-op (FIFO deduplication by job id)."""
+        self.client.send_message(
+            QueueUrl=self.url,
+            MessageBody=Wakeup(job_id=job_id).model_dump_json(),
+            MessageGroupId=MESSAGE_GROUP,
+            MessageDeduplicationId=job_id,
+        )
+
+    def receive(self, visibility_seconds: int, wait_seconds: int = LONGEST_POLL) -> Message | None:
+        """Return the next message, hidden from others for `visibility_seconds`, or None after the wait."""
+        received = self.client.receive_message(
+            QueueUrl=self.url,
+            MaxNumberOfMessages=1,
+            WaitTimeSeconds=wait_seconds,
+            VisibilityTimeout=visibility_seconds,
+        ).get("Messages", [])
+        if not received:
+            return None
+        wakeup = Wakeup.model_validate_json(received[0]["Body"])
+        return Message(wakeup.job_id, received[0]["ReceiptHandle"])
+
+    def extend(self, message: Message, visibility_seconds: int) -> None:
+        """Hide the message for that many seconds from now on; 0 gives it back at once."""
+        self.client.change_message_visibility(
+            QueueUrl=self.url, ReceiptHandle=message.receipt, VisibilityTimeout=visibility_seconds
+        )
+
+    def acknowledge(self, message: Message) -> None:
+        """Delete the message: its job is done with, for good."""
+        self.client.delete_message(QueueUrl=self.url, ReceiptHandle=message.receipt)

@@ -1,0 +1,54 @@
+"""The deployment's settings, read once from the environment and validated."""
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+PREFIX = "BOOKJOB_"
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+class Settings(BaseModel):
+    """What a deployment decides. Each field is the environment variable `BOOKJOB_` + its name in capitals."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: The DynamoDB table of the jobs.
+    table: str
+    #: The S3 bucket of documents, checkpoints and results.
+    bucket: str
+    #: The URL of the SQS FIFO queue.
+    queue_url: str
+    #: How many jobs may wait at once.
+    max_queue_size: int = Field(default=10, ge=1, le=5000)
+    #: The longest text, in characters.
+    max_document_size: int = Field(default=5_000_000, ge=1)
+    #: How long an ended job's document and result are kept.
+    job_ttl_seconds: int = Field(default=3600, ge=1)
+    #: How long a worker's lease and its message's invisibility last without a heartbeat.
+    lease_seconds: int = Field(default=60, ge=3, le=600)
+    #: How many attempts may end in an error before the job fails.
+    max_failures: int = Field(default=3, ge=1)
+    #: The packs that this deployment's worker has installed.
+    packs: Annotated[frozenset[str], BeforeValidator(_split)] = frozenset({"mini"})
+    #: The pack that serves `small` and `big` where their weights are not installed; unset to refuse them.
+    substitute_pack: str | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Return the settings of this process; raises pydantic's ValidationError that names what is missing."""
+        found = {name: environment.get(PREFIX + name.upper()) for name in cls.model_fields}
+        return cls.model_validate({name: value for name, value in found.items() if value})
+
+    def as_environment(self) -> dict[str, str]:
+        """Return the environment variables that `from_environment` reads these settings back from."""
+        values = self.model_dump(exclude_none=True)
+        return {
+            PREFIX + name.upper(): ",".join(sorted(value)) if isinstance(value, frozenset) else str(value)
+            for name, value in values.items()
+        }

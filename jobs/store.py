@@ -1,0 +1,325 @@
+"""Where jobs are kept: one DynamoDB table, every move of a job ONE conditional write.
+
+      pending --claim--> running --publish--> completed --expire--> expired
+       | ^                | | |-----fail----> failed -----expire-->
+       | |----release-----| |-------stop----> cancelled --expire-->
+       |-------------cancel-----------------> cancelled
+
+A write that its condition refuses raises `MoveRefused` (`LeaseLost` for a worker's writes) carrying the record as
+it stood. Asking again for an end that a job already came to is a no-op.
+
+Beside the jobs the table holds two records: `queue`, whose string set `waiting` names every pending job (an
+element is `{submitted_at}#{job_id}`, so that its sorted order is the queue's), and `worker`, the last sign of
+life of a worker. The set bounds the queue: DynamoDB's `size()` of it is part of `submit`'s condition, and since
+adding to a set and deleting from it are idempotent, it cannot drift as a counter would.
+"""
+
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from jobs.clock import isoformat
+from jobs.errors import JobNotFound, LeaseLost, MoveRefused, QueueFull
+from jobs.model import Job, Lease, Outcome, Progress, Stats, Status
+from jobs.records import (
+    Item,
+    condition,
+    from_item,
+    index_keys,
+    job_key,
+    merged,
+    to_item,
+    to_value,
+    update_expression,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+#: How long an expired job is still answered as `expired` rather than not found.
+TOMBSTONE = timedelta(hours=24)
+
+#: How often a transaction is tried that met another one on the same item; the waits sum to some seconds.
+CONFLICT_TRIES = 12
+
+#: Why DynamoDB cancels a transaction: a condition failed, or another transaction was on the same item.
+REFUSED, CONFLICT, UNTOUCHED = "ConditionalCheckFailed", "TransactionConflict", "None"
+
+QUEUE: Item = {"pk": {"S": "queue"}}
+WORKER: Item = {"pk": {"S": "worker"}}
+
+# The conditions of the moves, each named once and written in DynamoDB's expression language.
+JOB_IS_NEW = "attribute_not_exists(pk)"
+QUEUE_HAS_ROOM = "attribute_not_exists(waiting) OR size(waiting) < :max"
+IS_PENDING = "#status = :pending"
+IS_RUNNING = "#status = :running"
+HOLDS_LEASE = f"{IS_RUNNING} AND lease_epoch = :epoch"
+IS_CLAIMABLE = f"lease_epoch = :epoch AND ({IS_PENDING} OR ({IS_RUNNING} AND lease_expires_at <= :now))"
+HAS_EXPIRED = "expires_at <= :now AND #status <> :expired"
+
+
+@dataclass(frozen=True)
+class JobStore:
+    """The jobs of one table. `ttl` is how long an ended job's document and result are kept."""
+
+    client: "DynamoDBClient"
+    table: str
+    ttl: timedelta
+
+    def get(self, job_id: str, now: datetime) -> Job:
+        """Return the job as it stands, with expiry derived from `now`; raises JobNotFound."""
+        found = self._read(job_key(job_id))
+        job = from_item(found) if found else None
+        if job is None or job.gone_at(now):
+            raise JobNotFound(job_id)
+        return job.as_seen_at(now)
+
+    def submit(self, job: Job, max_queue_size: int) -> None:
+        """Store a new pending job and give it a place in the queue, both or neither.
+
+        Raises QueueFull when no place is free, MoveRefused when a job of this id exists already.
+        """
+        put = merged({"TableName": self.table, "Item": to_item(job)}, condition(JOB_IS_NEW))
+        place = merged(self._queue("ADD", job), condition(QUEUE_HAS_ROOM, max=max_queue_size))
+        refusals = self._transact({"Put": put}, {"Update": place})
+        if refusals and refusals[0]["Code"] == UNTOUCHED:
+            raise QueueFull(max_queue_size)
+        _check(refusals, "be submitted", job)
+
+    def withdraw(self, job: Job) -> None:
+        """Remove a pending job whose message was never sent, as if it had not been submitted."""
+        key = {"TableName": self.table, "Key": job_key(job.job_id)}
+        delete = merged(key, condition(IS_PENDING, pending="pending"))
+        refusals = self._transact({"Delete": delete}, {"Update": self._queue("DELETE", job)})
+        _check(refusals, "be withdrawn", job)
+
+    def claim(self, job: Job, owner: str, now: datetime, lease_time: timedelta) -> tuple[Job, Lease]:
+        """Take the lease of a pending job, or of a running one whose lease ran out, under a new epoch.
+
+        The condition holds the record to the epoch of `job`, so of two workers that read the same record one is
+        refused with MoveRefused.
+        """
+        lease = Lease(job.job_id, job.tenant, owner, job.lease_epoch + 1, now + lease_time)
+        claimed = job.evolve(
+            status=Status.RUNNING,
+            started_at=job.started_at or now,
+            progress=0.0,
+            attempt=job.attempt + 1,
+            lease_owner=owner,
+            lease_expires_at=lease.expires_at,
+            lease_epoch=lease.epoch,
+        )
+        claimable = condition(
+            IS_CLAIMABLE, pending="pending", running="running", epoch=job.lease_epoch, now=isoformat(now)
+        )
+        refusals = self._transact(self._rewrite(job, claimed, claimable), {"Update": self._queue("DELETE", job)})
+        _check(refusals, "be claimed", job)
+        return claimed, lease
+
+    def beat(self, lease: Lease, expires_at: datetime, progress: Progress | None = None) -> Job:
+        """Extend the lease, note progress, and return the job as it is now (whether it is to be cancelled).
+
+        Raises LeaseLost when another epoch began or the job ended.
+        """
+        changes: dict[str, object] = {"lease_expires_at": isoformat(expires_at)}
+        if progress is not None:
+            changes |= {
+                "stage": progress.stage,
+                "progress": progress.percent,
+                "eta_seconds": progress.eta_seconds,
+            }
+        return self._write_under(lease, "keep its lease", changes)
+
+    def note_pack(self, lease: Lease, pack: str) -> Job:
+        """Note which pack really runs, as `name@version`. Raises LeaseLost."""
+        return self._write_under(lease, "note its pack", {"pack": pack})
+
+    def publish(self, lease: Lease, outcome: Outcome) -> Job:
+        """Complete the job: from this write on, and only from it, its result is visible.
+
+        Raises LeaseLost; publishing again under the same epoch returns the completed job.
+        """
+        changes = {
+            "result_epoch": lease.epoch,
+            "token_count": outcome.token_count,
+            "processing_time_ms": outcome.processing_time_ms,
+            "progress": 100.0,
+            "error_message": None,
+        }
+        return self._end(lease, Status.COMPLETED, outcome.completed_at, changes)
+
+    def fail(self, lease: Lease, reason: str, now: datetime) -> Job:
+        """End the job without a result. Raises LeaseLost; failing again under the same epoch changes nothing."""
+        return self._end(lease, Status.FAILED, now, {"error_message": reason})
+
+    def stop(self, lease: Lease, now: datetime) -> Job:
+        """End a running job because its caller called it off. Raises LeaseLost."""
+        return self._end(lease, Status.CANCELLED, now, {})
+
+    def release(self, job: Job, lease: Lease, failure: str | None = None) -> Job:
+        """Give a running job back to the queue, after a shutdown or after a failure that may pass.
+
+        The job keeps its place by submission time. Raises LeaseLost.
+        """
+        released = job.evolve(
+            status=Status.PENDING,
+            failures=job.failures + (failure is not None),
+            error_message=failure or job.error_message,
+            lease_owner=None,
+            lease_expires_at=None,
+            progress=0.0,
+            stage=None,
+            eta_seconds=None,
+        )
+        held = condition(HOLDS_LEASE, running="running", epoch=lease.epoch)
+        refusals = self._transact(self._rewrite(job, released, held), {"Update": self._queue("ADD", job)})
+        _check(refusals, "be released", job, LeaseLost)
+        return released
+
+    def cancel(self, job: Job, now: datetime) -> Job:
+        """End a pending job; cancelling a cancelled one is a no-op. Raises MoveRefused for any other."""
+        if job.status is Status.CANCELLED:
+            return job
+        cancelled = job.evolve(status=Status.CANCELLED, completed_at=now, **self._expiry(now))
+        pending = condition(IS_PENDING, pending="pending")
+        refusals = self._transact(self._rewrite(job, cancelled, pending), {"Update": self._queue("DELETE", job)})
+        _check(refusals, "be cancelled", job)
+        return cancelled
+
+    def expire(self, job: Job, now: datetime) -> Job:
+        """Turn an ended job whose time has come into its tombstone; its objects are the caller's to delete."""
+        expired = job.evolve(status=Status.EXPIRED, error_message=None, warnings=(), result_epoch=None)
+        due = condition(HAS_EXPIRED, now=int(now.timestamp()), expired="expired")
+        _check(self._transact(self._rewrite(job, expired, due)), "expire", job)
+        return expired
+
+    def waiting(self) -> list[str]:
+        """Return the ids of the pending jobs, the next to run first."""
+        places = self._read(QUEUE).get("waiting", {}).get("SS", [])
+        return [place.partition("#")[2] for place in sorted(places)]
+
+    def hear_worker(self, worker_id: str, now: datetime) -> None:
+        """Note a worker's sign of life, idle or busy."""
+        sign = {"worker_id": to_value(worker_id), "heard_at": to_value(isoformat(now))}
+        self.client.put_item(TableName=self.table, Item=WORKER | sign)
+
+    def forget_worker(self, worker_id: str) -> None:
+        """Note that a worker stopped in good order, unless another one has been heard since."""
+        mine = condition("worker_id = :me", me=worker_id)
+        try:
+            self.client.delete_item(**merged({"TableName": self.table, "Key": WORKER}, mine))
+        except self.client.exceptions.ConditionalCheckFailedException:
+            return
+
+    def stats(self, tenant: str, now: datetime, worker_timeout: timedelta) -> Stats:
+        """Return the tenant's counts by state; ended jobs that have expired are not counted.
+
+        The counts come from an index that may lag behind the last writes by a moment.
+        """
+        counts = {status.value: self._count(tenant, status, now) for status in Status if status != Status.EXPIRED}
+        heard_at = self._read(WORKER).get("heard_at", {}).get("S", "")
+        return Stats(**counts, worker_running=heard_at > isoformat(now - worker_timeout))
+
+    def _count(self, tenant: str, status: Status, now: datetime) -> int:
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.table,
+            IndexName="by_tenant_status",
+            Select="COUNT",
+            KeyConditionExpression="tenant_status = :key",
+            FilterExpression="attribute_not_exists(expires_at) OR expires_at > :now",
+            ExpressionAttributeValues={
+                ":key": to_value(index_keys(tenant, status)["tenant_status"]),
+                ":now": to_value(int(now.timestamp())),
+            },
+        )
+        return sum(page["Count"] for page in pages)
+
+    def _read(self, key: Item) -> Item:
+        return self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item", {})
+
+    def _expiry(self, ended_at: datetime) -> dict[str, int]:
+        expires_at = ended_at + self.ttl
+        return {
+            "expires_at": int(expires_at.timestamp()),
+            "purge_at": int((expires_at + TOMBSTONE).timestamp()),
+        }
+
+    def _end(self, lease: Lease, status: Status, now: datetime, changes: Mapping[str, object]) -> Job:
+        ended = {
+            "status": status,
+            **index_keys(lease.tenant, status),
+            "completed_at": isoformat(now),
+            **self._expiry(now),
+            "lease_expires_at": None,
+            "stage": None,
+            "eta_seconds": None,
+        }
+        try:
+            return self._write_under(lease, f"be {status}", ended | dict(changes))
+        except LeaseLost as refused:
+            job = refused.job
+            if job is not None and job.status is status and job.lease_epoch == lease.epoch:
+                return job
+            raise
+
+    def _write_under(self, lease: Lease, move: str, changes: Mapping[str, object]) -> Job:
+        held = condition(HOLDS_LEASE, running="running", epoch=lease.epoch)
+        typed = {name: None if value is None else to_value(value) for name, value in changes.items()}
+        try:
+            answer = self.client.update_item(**self._update(lease.job_id, typed, held), ReturnValues="ALL_NEW")
+        except self.client.exceptions.ConditionalCheckFailedException as refused:
+            raise LeaseLost(move, lease.job_id, _old_record(refused.response)) from refused
+        return from_item(answer["Attributes"])
+
+    def _rewrite(self, before: Job, after: Job, on: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the transaction's part that turns one record into the other, on a condition."""
+        old, new = to_item(before), to_item(after)
+        changes = {name: new.get(name) for name in old | new if old.get(name) != new.get(name)}
+        return {"Update": self._update(before.job_id, changes, on)}
+
+    def _update(self, job_id: str, changes: Mapping[str, Item | None], on: Mapping[str, Any]) -> dict[str, Any]:
+        return merged({"TableName": self.table, "Key": job_key(job_id)}, update_expression(changes), on)
+
+    def _queue(self, action: Literal["ADD", "DELETE"], job: Job) -> dict[str, Any]:
+        """Return the update that adds the job to the waiting ones or takes it from them."""
+        place = f"{isoformat(job.submitted_at)}#{job.job_id}"
+        return {
+            "TableName": self.table,
+            "Key": QUEUE,
+            "UpdateExpression": f"{action} waiting :place",
+            "ExpressionAttributeValues": {":place": {"SS": [place]}},
+        }
+
+    def _transact(self, *writes: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """Write all or nothing; return nothing, or a reason for each write when a condition refused one.
+
+        A conflict with another transaction on the same item is no refusal: it is tried again, with jitter.
+        """
+        for attempt in range(CONFLICT_TRIES):
+            try:
+                self.client.transact_write_items(TransactItems=list(writes))  # type: ignore[arg-type]
+            except self.client.exceptions.TransactionCanceledException as error:
+                reasons = error.response["CancellationReasons"]
+                if any(reason["Code"] == REFUSED for reason in reasons):
+                    return reasons
+                if attempt == CONFLICT_TRIES - 1 or any(
+                    reason["Code"] not in (CONFLICT, UNTOUCHED) for reason in reasons
+                ):
+                    raise
+                time.sleep(random.uniform(0, 0.02 * 2 ** min(attempt, 6)))
+            else:
+                break
+        return ()
+
+
+def _check(reasons: Sequence[Mapping[str, Any]], move: str, job: Job, refusal: type[MoveRefused] = MoveRefused) -> None:
+    """Raise the refusal if the first write of a transaction, the job's own, was refused."""
+    if reasons:
+        raise refusal(move, job.job_id, _old_record(reasons[0]))
+
+
+def _old_record(refused: Mapping[str, Any]) -> Job | None:
+    return from_item(refused["Item"]) if refused.get("Item") else None
