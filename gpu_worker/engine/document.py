@@ -3,7 +3,7 @@
 Every position is an index into the document's tokens; spans are inclusive at both ends, as in BookNLP's files.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -104,3 +104,17 @@ class Tagging:
     supersenses: Sequence[Supersense]
     #: Indices of the tokens that are events.
     events: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class ReferentialGender:
+    """Which pronouns a book uses for one cluster of mentions: the `g` of a character in `.book`."""
+
+    #: Share of each category, by its name such as `he/him/his`.
+    inference: Mapping[str, float]
+    #: The category with the largest share.
+    argmax: str | None
+    #: That share.
+    max: float
+    #: How much evidence there was, in (pseudo-)counts of pronouns.
+    total: float
