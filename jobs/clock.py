@@ -11,8 +11,9 @@ Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """Return the current time in UTC; the clock of everything but tests."""
-    return datetime.now(UTC)
+    """Return the current time in UTC, in whole milliseconds as records keep it; the clock of all but tests."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def isoformat(at: datetime) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, Self
 
-from jobs.clock import Instant
+from jobs.clock import Instant, isoformat
 
 
 class Status(StrEnum):
@@ -107,6 +107,17 @@ class Job:
         """Return the job with some fields changed."""
         return replace(self, **changes)
 
+    @property
+    def place(self) -> str:
+        """The job's place in the queue: text order is order of submission."""
+        return f"{isoformat(self.submitted_at)}#{self.job_id}"
+
+    def claimable_at(self, now: datetime) -> bool:
+        """Whether a worker may take the job: it waits, or the lease of the worker that had it ran out."""
+        if self.status is Status.RUNNING:
+            return self.lease_expires_at is None or self.lease_expires_at <= now
+        return self.status is Status.PENDING
+
     def as_seen_at(self, now: datetime) -> Self:
         """Return the job as a reader sees it: expired from its second on, however late the record is swept."""
         if self.expires_at is not None and self.expires_at <= now.timestamp():
@@ -128,6 +139,8 @@ class Lease:
 
     job_id: str
     tenant: str
+    #: The job's place in the queue, as `Job.place`.
+    place: str
     owner: str
     epoch: int
     expires_at: datetime

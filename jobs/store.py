@@ -8,15 +8,16 @@
 A write that its condition refuses raises `MoveRefused` (`LeaseLost` for a worker's writes) carrying the record as
 it stood. Asking again for an end that a job already came to is a no-op.
 
-Beside the jobs the table holds two records: `queue`, whose string set `waiting` names every pending job (an
-element is `{submitted_at}#{job_id}`, so that its sorted order is the queue's), and `worker`, the last sign of
-life of a worker. The set bounds the queue: DynamoDB's `size()` of it is part of `submit`'s condition, and since
+Beside the jobs the table holds two records. `worker` is the last sign of life of a worker. `queue` is the jobs that
+have not ended: its string set `waiting` names the pending ones, `running` the running ones, an element being
+`Job.place`, so that sorted order is order of submission. Every move that starts or ends a wait or a run changes the
+sets in the same transaction. DynamoDB's `size()` of `waiting` bounds the queue in `submit`'s own condition, and since
 adding to a set and deleting from it are idempotent, it cannot drift as a counter would.
 """
 
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -83,7 +84,7 @@ class JobStore:
         Raises QueueFull when no place is free, MoveRefused when a job of this id exists already.
         """
         put = merged({"TableName": self.table, "Item": to_item(job)}, condition(JOB_IS_NEW))
-        place = merged(self._queue("ADD", job), condition(QUEUE_HAS_ROOM, max=max_queue_size))
+        place = merged(self._queue(job.place, enter="waiting"), condition(QUEUE_HAS_ROOM, max=max_queue_size))
         refusals = self._transact({"Put": put}, {"Update": place})
         if refusals and refusals[0]["Code"] == UNTOUCHED:
             raise QueueFull(max_queue_size)
@@ -93,7 +94,7 @@ class JobStore:
         """Remove a pending job whose message was never sent, as if it had not been submitted."""
         key = {"TableName": self.table, "Key": job_key(job.job_id)}
         delete = merged(key, condition(IS_PENDING, pending="pending"))
-        refusals = self._transact({"Delete": delete}, {"Update": self._queue("DELETE", job)})
+        refusals = self._transact({"Delete": delete}, {"Update": self._queue(job.place, leave="waiting")})
         _check(refusals, "be withdrawn", job)
 
     def claim(self, job: Job, owner: str, now: datetime, lease_time: timedelta) -> tuple[Job, Lease]:
@@ -102,7 +103,7 @@ class JobStore:
         The condition holds the record to the epoch of `job`, so of two workers that read the same record one is
         refused with MoveRefused.
         """
-        lease = Lease(job.job_id, job.tenant, owner, job.lease_epoch + 1, now + lease_time)
+        lease = Lease(job.job_id, job.tenant, job.place, owner, job.lease_epoch + 1, now + lease_time)
         claimed = job.evolve(
             status=Status.RUNNING,
             started_at=job.started_at or now,
@@ -115,7 +116,8 @@ class JobStore:
         claimable = condition(
             IS_CLAIMABLE, pending="pending", running="running", epoch=job.lease_epoch, now=isoformat(now)
         )
-        refusals = self._transact(self._rewrite(job, claimed, claimable), {"Update": self._queue("DELETE", job)})
+        run = self._queue(job.place, leave="waiting", enter="running")
+        refusals = self._transact(self._rewrite(job, claimed, claimable), {"Update": run})
         _check(refusals, "be claimed", job)
         return claimed, lease
 
@@ -164,20 +166,19 @@ class JobStore:
 
         The job keeps its place by submission time. Raises LeaseLost.
         """
-        released = job.evolve(
-            status=Status.PENDING,
-            failures=job.failures + (failure is not None),
-            error_message=failure or job.error_message,
-            lease_owner=None,
-            lease_expires_at=None,
-            progress=0.0,
-            stage=None,
-            eta_seconds=None,
-        )
-        held = condition(HOLDS_LEASE, running="running", epoch=lease.epoch)
-        refusals = self._transact(self._rewrite(job, released, held), {"Update": self._queue("ADD", job)})
-        _check(refusals, "be released", job, LeaseLost)
-        return released
+        changes = {
+            "status": Status.PENDING,
+            **index_keys(lease.tenant, Status.PENDING),
+            "failures": job.failures + (failure is not None),
+            "error_message": failure or job.error_message,
+            "lease_owner": None,
+            "lease_expires_at": None,
+            "progress": 0.0,
+            "stage": None,
+            "eta_seconds": None,
+        }
+        self._stop_running(lease, "be released", changes, enter="waiting")
+        return from_item(self._read(job_key(lease.job_id)))
 
     def cancel(self, job: Job, now: datetime) -> Job:
         """End a pending job; cancelling a cancelled one is a no-op. Raises MoveRefused for any other."""
@@ -185,7 +186,8 @@ class JobStore:
             return job
         cancelled = job.evolve(status=Status.CANCELLED, completed_at=now, **self._expiry(now))
         pending = condition(IS_PENDING, pending="pending")
-        refusals = self._transact(self._rewrite(job, cancelled, pending), {"Update": self._queue("DELETE", job)})
+        leave = self._queue(job.place, leave="waiting")
+        refusals = self._transact(self._rewrite(job, cancelled, pending), {"Update": leave})
         _check(refusals, "be cancelled", job)
         return cancelled
 
@@ -198,8 +200,15 @@ class JobStore:
 
     def waiting(self) -> list[str]:
         """Return the ids of the pending jobs, the next to run first."""
-        places = self._read(QUEUE).get("waiting", {}).get("SS", [])
-        return [place.partition("#")[2] for place in sorted(places)]
+        return _job_ids(self._read(QUEUE), "waiting")
+
+    def unfinished(self, now: datetime) -> Iterator[Job]:
+        """Yield the running and the pending jobs as they stand, in order of submission."""
+        for job_id in _job_ids(self._read(QUEUE), "running", "waiting"):
+            try:
+                yield self.get(job_id, now)
+            except JobNotFound:
+                continue
 
     def hear_worker(self, worker_id: str, now: datetime) -> None:
         """Note a worker's sign of life, idle or busy."""
@@ -258,18 +267,29 @@ class JobStore:
             "eta_seconds": None,
         }
         try:
-            return self._write_under(lease, f"be {status}", ended | dict(changes))
+            self._stop_running(lease, f"be {status}", ended | dict(changes))
         except LeaseLost as refused:
             job = refused.job
             if job is not None and job.status is status and job.lease_epoch == lease.epoch:
                 return job
             raise
+        return from_item(self._read(job_key(lease.job_id)))
+
+    def _stop_running(
+        self, lease: Lease, move: str, changes: Mapping[str, object], enter: Literal["waiting"] | None = None
+    ) -> None:
+        held = condition(HOLDS_LEASE, running="running", epoch=lease.epoch)
+        update = self._update(lease.job_id, _typed(changes), held)
+        leave = self._queue(lease.place, leave="running", enter=enter)
+        reasons = self._transact({"Update": update}, {"Update": leave})
+        if reasons:
+            raise LeaseLost(move, lease.job_id, _old_record(reasons[0]))
 
     def _write_under(self, lease: Lease, move: str, changes: Mapping[str, object]) -> Job:
         held = condition(HOLDS_LEASE, running="running", epoch=lease.epoch)
-        typed = {name: None if value is None else to_value(value) for name, value in changes.items()}
+        update = self._update(lease.job_id, _typed(changes), held)
         try:
-            answer = self.client.update_item(**self._update(lease.job_id, typed, held), ReturnValues="ALL_NEW")
+            answer = self.client.update_item(**update, ReturnValues="ALL_NEW")
         except self.client.exceptions.ConditionalCheckFailedException as refused:
             raise LeaseLost(move, lease.job_id, _old_record(refused.response)) from refused
         return from_item(answer["Attributes"])
@@ -283,13 +303,19 @@ class JobStore:
     def _update(self, job_id: str, changes: Mapping[str, Item | None], on: Mapping[str, Any]) -> dict[str, Any]:
         return merged({"TableName": self.table, "Key": job_key(job_id)}, update_expression(changes), on)
 
-    def _queue(self, action: Literal["ADD", "DELETE"], job: Job) -> dict[str, Any]:
-        """Return the update that adds the job to the waiting ones or takes it from them."""
-        place = f"{isoformat(job.submitted_at)}#{job.job_id}"
+    def _queue(
+        self,
+        place: str,
+        *,
+        leave: Literal["waiting", "running"] | None = None,
+        enter: Literal["waiting", "running"] | None = None,
+    ) -> dict[str, Any]:
+        """Return the update that moves a place out of one of the queue's sets and into another."""
+        clauses = [f"ADD {enter} :place" if enter else "", f"DELETE {leave} :place" if leave else ""]
         return {
             "TableName": self.table,
             "Key": QUEUE,
-            "UpdateExpression": f"{action} waiting :place",
+            "UpdateExpression": " ".join(clauses).strip(),
             "ExpressionAttributeValues": {":place": {"SS": [place]}},
         }
 
@@ -315,11 +341,20 @@ class JobStore:
         return ()
 
 
-def _check(reasons: Sequence[Mapping[str, Any]], move: str, job: Job, refusal: type[MoveRefused] = MoveRefused) -> None:
-    """Raise the refusal if the first write of a transaction, the job's own, was refused."""
+def _check(reasons: Sequence[Mapping[str, Any]], move: str, job: Job) -> None:
+    """Raise MoveRefused if the first write of a transaction, the job's own, was refused."""
     if reasons:
-        raise refusal(move, job.job_id, _old_record(reasons[0]))
+        raise MoveRefused(move, job.job_id, _old_record(reasons[0]))
 
 
 def _old_record(refused: Mapping[str, Any]) -> Job | None:
     return from_item(refused["Item"]) if refused.get("Item") else None
+
+
+def _typed(changes: Mapping[str, object]) -> dict[str, Item | None]:
+    return {name: None if value is None else to_value(value) for name, value in changes.items()}
+
+
+def _job_ids(queue: Item, *sets: str) -> list[str]:
+    places = [place for name in sets for place in queue.get(name, {}).get("SS", [])]
+    return [place.partition("#")[2] for place in sorted(places)]
