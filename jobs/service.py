@@ -105,9 +105,14 @@ class JobService:
         self.documents.delete_all(job_id)
         return job
 
+    @property
+    def lease_time(self) -> timedelta:
+        """How long a worker's lease lasts without a heartbeat."""
+        return timedelta(seconds=self.settings.lease_seconds)
+
     def stats(self, tenant: str) -> Stats:
         """Return the tenant's counts by state and whether a worker lives."""
-        return self.store.stats(tenant, self.clock(), timedelta(seconds=self.settings.lease_seconds))
+        return self.store.stats(tenant, self.clock(), self.lease_time)
 
     def queue_size(self) -> int:
         """Return how many jobs wait, whoever's they are."""
