@@ -12,6 +12,8 @@ that a reader can see.
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from jobs.errors import DocumentMissing
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 #: BookNLP's own output files, by the names that the API serves them under.
 FILES = ("tokens", "entities", "supersense", "quotes", "book", "book.html")
+
+#: S3's HEAD has no body, so a missing object is told by its HTTP status alone.
+NOT_FOUND = 404
 
 
 def document_key(job_id: str) -> str:
@@ -72,9 +77,19 @@ class DocumentStore:
         except DocumentMissing:
             return None
 
-    def size(self, key: str) -> int:
-        """Return the object's length in bytes, as stored."""
-        return self.client.head_object(Bucket=self.bucket, Key=key)["ContentLength"]
+    def locate(self, key: str) -> "StoredObject":
+        """Return where the object is and how long, without its bytes; raises DocumentMissing."""
+        try:
+            found = self.client.head_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != NOT_FOUND:
+                raise
+            raise DocumentMissing(f"The object {key} is not in the bucket any more.") from error
+        return StoredObject(self, key, found["ContentLength"])
+
+    def check(self) -> None:
+        """Return when the bucket answers; raises what boto3 raises when it does not."""
+        self.client.head_bucket(Bucket=self.bucket)
 
     def put(self, key: str, body: bytes | IO[bytes], content_type: str, encoding: str | None = None) -> None:
         """Store an object, in parts when it is large; `encoding` is its Content-Encoding, such as `gzip`."""
@@ -111,3 +126,20 @@ class DocumentStore:
             doomed = [{"Key": key} for key in keys if keep is None or not key.startswith(keep)]
             if doomed:
                 self.client.delete_objects(Bucket=self.bucket, Delete={"Objects": doomed, "Quiet": True})  # type: ignore[typeddict-item]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One object of the bucket: its key and its length in bytes, as stored."""
+
+    store: DocumentStore
+    key: str
+    size: int
+
+    def read(self) -> bytes:
+        """Return the bytes, as stored; raises DocumentMissing."""
+        return self.store.read(self.key)
+
+    def presign(self, seconds: int) -> str:
+        """Return a URL that anyone may fetch the object from for that many seconds."""
+        return self.store.presign(self.key, seconds)

@@ -1,6 +1,11 @@
 """What can go wrong in a job's life. An error's text is a sentence for the caller: what was wrong, what to do."""
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from jobs.model import Job
+
+#: What boto3 raises when AWS does not answer, throttles or refuses a request.
+AWS_ERRORS = (BotoCoreError, ClientError)
 
 
 class JobsError(Exception):
@@ -35,6 +40,32 @@ class QueueUnavailable(JobsError):
 
     def __init__(self) -> None:
         super().__init__("The job could not be queued and was not accepted. Try again in a moment.")
+
+
+class NotFinished(JobsError):
+    """The job still waits or runs, so there is no result yet."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"Job {job.job_id} is {job.status}: its result is not there yet. Try again later.")
+
+
+class NoResult(JobsError):
+    """The job ended without a result, and never will have one."""
+
+    def __init__(self, job: Job) -> None:
+        reason = f": {job.error_message}" if job.error_message else "."
+        super().__init__(f"Job {job.job_id} is {job.status} and has no result{reason}")
+
+
+class ResultGone(JobsError):
+    """The job's result was kept for its time, or deleted by its caller, and cannot be had any more."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"The result of job {job.job_id} is gone: it expired or was deleted. Submit the text again.")
+
+
+class NoSuchFile(JobsError):
+    """BookNLP writes no file of this name, or the job's pipeline did not make it."""
 
 
 class DocumentMissing(JobsError):

@@ -50,6 +50,10 @@ class JobQueue:
             MessageDeduplicationId=job_id,
         )
 
+    def check(self) -> None:
+        """Return when the queue answers; raises what boto3 raises when it does not."""
+        self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
+
     def receive(self, visibility_seconds: int, wait_seconds: int = LONGEST_POLL) -> Message | None:
         """Return the next message, hidden from others for `visibility_seconds`, or None after the wait."""
         received = self.client.receive_message(

@@ -1,5 +1,6 @@
 """What callers can do with jobs: submit one, look at it, call it off, count them. Both ways in stand on this."""
 
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,16 +8,37 @@ from datetime import timedelta
 from typing import Self
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.config import Config
 
 from jobs.clock import Clock, utc_now
-from jobs.documents import DocumentStore, document_key
-from jobs.errors import JobNotFound, QueueUnavailable
+from jobs.documents import FILES, DocumentStore, StoredObject, document_key, file_key, result_key
+from jobs.errors import (
+    DocumentMissing,
+    JobNotFound,
+    NoResult,
+    NoSuchFile,
+    NotFinished,
+    QueueUnavailable,
+    ResultGone,
+)
 from jobs.model import Job, Stats, Status
 from jobs.queue import JobQueue
 from jobs.request import JobRequest, check_text, resolve_pack
 from jobs.settings import Settings
 from jobs.store import JobStore
+
+#: A caller waits for the answer, so AWS gets seconds and not minutes to give one. S3 takes presigned URLs of this
+#: signature in every region.
+CALLERS_PATIENCE = Config(
+    connect_timeout=2,
+    read_timeout=8,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    signature_version="v4",
+    s3={"addressing_style": "auto"},
+)
+
+#: How job ids are written: UUIDs in lower case, with hyphens.
+JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def _new_job_id() -> str:
@@ -71,22 +93,31 @@ class JobService:
         return job
 
     def _accept(self, job: Job, text: str) -> None:
-        # The text goes first: whoever sees the record can read it. A refused job's text is taken back.
+        # The text goes first, so that whoever sees the record can read it. It is taken back only when the record was
+        # surely not written: after a time-out it may have been, and an orphaned text expires by itself.
         self.documents.put_text(job.job_id, text)
         try:
             self.store.submit(job, self.settings.max_queue_size)
-        except Exception:
+        except (QueueFull, MoveRefused):
             self.documents.delete_all(job.job_id)
             raise
         try:
             self.queue.send(job.job_id)
         except (BotoCoreError, ClientError) as error:
+            self._withdraw(job, error)
+
+    def _withdraw(self, job: Job, cause: Exception) -> None:
+        try:
             self.store.withdraw(job)
-            self.documents.delete_all(job.job_id)
-            raise QueueUnavailable from error
+        except MoveRefused:
+            return  # A worker that another message woke has taken the job: it is accepted after all.
+        self.documents.delete_all(job.job_id)
+        raise QueueUnavailable from cause
 
     def get(self, job_id: str, tenant: str) -> Job:
         """Return the tenant's job as it stands now; raises JobNotFound, also for another tenant's."""
+        if not JOB_ID.fullmatch(job_id):
+            raise JobNotFound(job_id)
         job = self.store.get(job_id, self.clock())
         if job.tenant != tenant:
             raise JobNotFound(job_id)
@@ -110,10 +141,47 @@ class JobService:
         """How long a worker's lease lasts without a heartbeat."""
         return timedelta(seconds=self.settings.lease_seconds)
 
+    def result(self, job_id: str, tenant: str) -> StoredObject:
+        """Return where the job's result is: gzipped JSON, the whole body of the answer to its caller.
+
+        Raises JobNotFound, NotFinished, NoResult when the job ended without one, or ResultGone.
+        """
+        job = self.get(job_id, tenant)
+        epoch = _published_epoch(job)
+        try:
+            return self.documents.locate(result_key(job_id, epoch))
+        except DocumentMissing as missing:
+            raise ResultGone(job) from missing
+
+    def file(self, job_id: str, tenant: str, name: str) -> StoredObject:
+        """Return where one of BookNLP's own files is, gzipped; raises as `result` does, or NoSuchFile."""
+        epoch = _published_epoch(self.get(job_id, tenant))
+        if name not in FILES:
+            raise NoSuchFile(f"There is no file of that name; the files are {', '.join(FILES)}.")
+        try:
+            return self.documents.locate(file_key(job_id, epoch, name))
+        except DocumentMissing as missing:
+            raise NoSuchFile(f"This job made no file '{name}': its pipeline did not include the task.") from missing
+
     def stats(self, tenant: str) -> Stats:
         """Return the tenant's counts by state and whether a worker lives."""
         return self.store.stats(tenant, self.clock(), self.lease_time)
 
+    def worker_heard(self) -> bool:
+        """Whether a worker was heard of within its lease time."""
+        return self.store.worker_heard_since(self.clock() - timedelta(seconds=self.settings.lease_seconds))
+
     def queue_size(self) -> int:
         """Return how many jobs wait, whoever's they are."""
         return len(self.store.waiting())
+
+
+def _published_epoch(job: Job) -> int:
+    match job.status:
+        case Status.PENDING | Status.RUNNING:
+            raise NotFinished(job)
+        case Status.FAILED | Status.CANCELLED:
+            raise NoResult(job)
+    if job.status is Status.EXPIRED or job.result_epoch is None:
+        raise ResultGone(job)
+    return job.result_epoch

@@ -229,8 +229,11 @@ class JobStore:
         The counts come from an index that may lag behind the last writes by a moment.
         """
         counts = {status.value: self._count(tenant, status, now) for status in Status if status != Status.EXPIRED}
-        heard_at = self._read(WORKER).get("heard_at", {}).get("S", "")
-        return Stats(**counts, worker_running=heard_at > isoformat(now - worker_timeout))
+        return Stats(**counts, worker_running=self.worker_heard_since(now - worker_timeout))
+
+    def worker_heard_since(self, at: datetime) -> bool:
+        """Whether a worker gave a sign of life after that time."""
+        return self._read(WORKER).get("heard_at", {}).get("S", "") > isoformat(at)
 
     def _count(self, tenant: str, status: Status, now: datetime) -> int:
         pages = self.client.get_paginator("query").paginate(
