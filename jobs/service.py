@@ -9,15 +9,18 @@ from typing import Self
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from jobs.clock import Clock, utc_now
 from jobs.documents import FILES, DocumentStore, StoredObject, document_key, file_key, result_key
 from jobs.errors import (
     DocumentMissing,
     JobNotFound,
+    MoveRefused,
     NoResult,
     NoSuchFile,
     NotFinished,
+    QueueFull,
     QueueUnavailable,
     ResultGone,
 )
@@ -27,15 +30,11 @@ from jobs.request import JobRequest, check_text, resolve_pack
 from jobs.settings import Settings
 from jobs.store import JobStore
 
-#: A caller waits for the answer, so AWS gets seconds and not minutes to give one. S3 takes presigned URLs of this
-#: signature in every region.
-CALLERS_PATIENCE = Config(
-    connect_timeout=2,
-    read_timeout=8,
-    retries={"mode": "standard", "total_max_attempts": 3},
-    signature_version="v4",
-    s3={"addressing_style": "auto"},
-)
+#: A caller waits for the answer, so AWS gets seconds and not minutes to give one.
+CALLERS_PATIENCE = Config(connect_timeout=2, read_timeout=8, retries={"mode": "standard", "total_max_attempts": 3})
+
+#: The signature that S3 takes on presigned URLs in every region.
+SIGNED_FOR_S3 = CALLERS_PATIENCE.merge(Config(signature_version="s3v4"))
 
 #: How job ids are written: UUIDs in lower case, with hyphens.
 JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -60,11 +59,12 @@ class JobService:
     def connect(cls, settings: Settings) -> Self:
         """Return the service over AWS, or over whatever `AWS_ENDPOINT_URL` names."""
         session = boto3.Session()
+        dynamodb = session.client("dynamodb", config=CALLERS_PATIENCE)
         return cls(
             settings=settings,
-            store=JobStore(session.client("dynamodb"), settings.table, timedelta(seconds=settings.job_ttl_seconds)),
-            documents=DocumentStore(session.client("s3"), settings.bucket),
-            queue=JobQueue(session.client("sqs"), settings.queue_url),
+            store=JobStore(dynamodb, settings.table, timedelta(seconds=settings.job_ttl_seconds)),
+            documents=DocumentStore(session.client("s3", config=SIGNED_FOR_S3), settings.bucket),
+            queue=JobQueue(session.client("sqs", config=CALLERS_PATIENCE), settings.queue_url),
         )
 
     def submit(self, request: JobRequest, text: str, tenant: str) -> Job:
