@@ -1,0 +1,46 @@
+"""The tables that BookNLP's package carries. They are read from its folder; its code is never imported."""
+
+import importlib.util
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+from gpu_worker.engine.errors import EngineError
+
+
+@cache
+def folder() -> Path:
+    """Return the folder of the tables; raises `EngineError` where BookNLP is not installed."""
+    spec = importlib.util.find_spec("booknlp")
+    if spec is None or not spec.submodule_search_locations:
+        raise EngineError("BookNLP's data files are missing: pip install --no-deps booknlp==1.0.8")
+    return Path(next(iter(spec.submodule_search_locations))) / "english" / "data"
+
+
+@cache
+def aliases() -> Mapping[str, tuple[str, ...]]:
+    """Return for each nickname the names it may stand for, all in lower case (`aliases.txt`)."""
+    names: dict[str, dict[str, None]] = {}
+    with (folder() / "aliases.txt").open(encoding="utf-8") as file:
+        for line in file:
+            name, *nicknames = line.rstrip().lower().split("\t")
+            for nickname in nicknames:
+                names.setdefault(nickname, {})[name] = None
+    return {nickname: tuple(stood_for) for nickname, stood_for in names.items()}
+
+
+def gender_priors() -> Iterator[str]:
+    """Yield the lines of the table that tells how often a name goes with which pronouns, its header first.
+
+    Columns: term, kind of mention, then one count for each category of pronouns.
+    """
+    with (folder() / "gutenberg_prop_gender_terms.txt").open(encoding="utf-8") as file:
+        yield from file
+
+
+@cache
+def first_senses() -> Mapping[tuple[str, str], int]:
+    """Return the lexicographer class of the first WordNet sense of each (word, `n` or `v`)."""
+    with (folder() / "wordnet.first.sense").open(encoding="utf-8") as file:
+        rows = (line.rstrip().split("\t") for line in file)
+        return {(word, pos): int(senses.split(" ")[0]) for word, pos, senses in rows}

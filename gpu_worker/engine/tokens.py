@@ -1,0 +1,92 @@
+"""The text's words with their syntax: the first stage. After upstream's `common/pipelines.py`, `SpacyPipeline`."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gpu_worker.engine import syntax
+from gpu_worker.engine.document import Token
+from gpu_worker.engine.source import Source
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.strings import StringStore
+
+_IN_WORD_WHITE_SPACE = str.maketrans({" ": "S", "\n": "N", "\r": "N", "\t": "T"})
+_BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
+_BLANK_LINE_OF_UPSTREAM = re.compile(r"\n\n")
+
+
+def read(nlp: "Language", given: str, *, compat: bool, advance: Callable[[float], None]) -> list[Token]:
+    """Split `given` into tokens and parse them; white space is dropped and ends paragraphs at blank lines.
+
+    `compat` keeps upstream's readings: positions count the characters after newline translation, a blank line
+    must be wholly empty, and a word whose head is white space hangs from the word before that white space
+    (from word -1 at the text's beginning).
+    Raises `UnreadableText` where there is nothing to read.
+    """
+    source = Source.of(given, compat=compat)
+    with nlp.memory_zone():
+        parse = syntax.parse(nlp, source.text, advance)
+        strings = _decode(parse.strings, nlp.vocab.strings)
+        return _tokens(source, parse, strings, compat=compat)
+
+
+def _decode(hashes: syntax.Hashes, store: "StringStore") -> Mapping[int, str]:
+    return {number: store[number] for number in np.unique(hashes).tolist()}
+
+
+def _tokens(source: Source, parse: syntax.Parse, strings: Mapping[int, str], *, compat: bool) -> list[Token]:
+    words = np.flatnonzero(~parse.spaces)
+    # The number of words up to each row, less one: a word's id, and on white space that of the word before it.
+    ids = np.cumsum(~parse.spaces) - 1
+    heads = ids[parse.heads]
+    if not compat:
+        heads = np.where(parse.spaces[parse.heads], ids, heads)
+    sentences = _sentences(parse)
+    firsts = np.concatenate(([0], np.flatnonzero(np.diff(sentences)) + 1))
+    onsets = source.positions(parse.onsets[words]).tolist()
+    word, lemma, pos, fine_pos, dependency = (
+        [strings[number] for number in column.tolist()] for column in parse.strings[words].T
+    )
+    return list(
+        map(
+            Token,
+            _paragraphs(parse, strings, _BLANK_LINE_OF_UPSTREAM if compat else _BLANK_LINE),
+            sentences.tolist(),
+            (np.arange(len(words)) - firsts[sentences]).tolist(),
+            range(len(words)),
+            [text.translate(_IN_WORD_WHITE_SPACE) for text in word],
+            lemma,
+            onsets,
+            [onset + len(text) for onset, text in zip(onsets, word, strict=True)],
+            pos,
+            fine_pos,
+            dependency,
+            heads[words].tolist(),
+        )
+    )
+
+
+def _sentences(parse: syntax.Parse) -> syntax.Integers:
+    """Return each word's sentence; one of nothing but white space does not count."""
+    sentences = np.cumsum(parse.sentence_starts)[~parse.spaces]
+    return np.unique(sentences, return_inverse=True)[1]
+
+
+def _paragraphs(parse: syntax.Parse, strings: Mapping[int, str], blank_line: re.Pattern[str]) -> list[int]:
+    """Return each word's paragraph: a new one begins where the white space before a word has a blank line."""
+    paragraph = 0
+    paragraphs = []
+    white_space = ""
+    for is_space, word in zip(parse.spaces.tolist(), parse.strings[:, 0].tolist(), strict=True):
+        if is_space:
+            white_space += strings[word]
+            continue
+        if white_space:
+            paragraph += blank_line.search(white_space) is not None
+            white_space = ""
+        paragraphs.append(paragraph)
+    return paragraphs
