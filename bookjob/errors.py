@@ -1,0 +1,129 @@
+"""What can go wrong for someone who uses the service. An error's text is one sentence that says what to do."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bookjob.models import Job
+
+
+class BookjobError(Exception):
+    """Something did not work; the text says what and what to do."""
+
+
+class InvalidBook(BookjobError):
+    """The file cannot be read as a book; nothing was sent."""
+
+
+class InvalidUrl(BookjobError):
+    """The service's URL is not one."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"{url!r} is not a URL of a service; it should look like http://localhost:8000.")
+
+
+class OutputNotWritable(BookjobError):
+    """The results cannot be written where they should go."""
+
+
+class ServiceUnreachable(BookjobError):
+    """No answer came from the service at all."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(
+            f"No answer from {url} ({reason}). "
+            "Start a service there with `bookjob up`, or name another with --url or BOOKJOB_URL."
+        )
+
+
+class UnexpectedAnswer(BookjobError):
+    """Something answered, but not as this service does."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"The answer of {url} is not one of this service ({reason}). Is the URL right?")
+
+
+class JobTimedOut(BookjobError):
+    """The job did not end within the time that the caller was ready to wait; it goes on."""
+
+    def __init__(self, job_id: str, seconds: float) -> None:
+        super().__init__(f"Job {job_id} has not ended within {seconds:g} seconds; it goes on.")
+        self.job_id = job_id
+
+
+class JobEnded(BookjobError):
+    """The job ended, or is over, without a result to fetch."""
+
+    def __init__(self, job: "Job", sentence: str) -> None:
+        super().__init__(sentence)
+        #: The job as it stands.
+        self.job = job
+
+
+class JobFailed(JobEnded):
+    """The job failed, for the reason that the service gave."""
+
+    def __init__(self, job: "Job") -> None:
+        super().__init__(job, f"The job failed: {job.error_message or 'the service gave no reason.'}")
+
+
+class JobCancelled(JobEnded):
+    """Someone called the job off."""
+
+    def __init__(self, job: "Job") -> None:
+        super().__init__(job, "The job was cancelled.")
+
+
+class JobExpired(JobEnded):
+    """The job's time is over and its text and result are deleted."""
+
+    def __init__(self, job: "Job") -> None:
+        super().__init__(job, "The job has expired: its text and result are deleted. Hand the book in again.")
+
+
+class ServiceError(BookjobError):
+    """The service answered with an error; the text is its own `detail`."""
+
+    def __init__(self, status_code: int, detail: str, *, retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        #: The HTTP status.
+        self.status_code = status_code
+        #: What was wrong and what to do, in the service's words.
+        self.detail = detail
+        #: Seconds after which the service would like to be asked again, where it said so.
+        self.retry_after = retry_after
+
+
+class InvalidRequest(ServiceError):
+    """400, 415, 422: the request cannot become a job as it stands."""
+
+
+class NotAllowed(ServiceError):
+    """401, 403: the service wants an API key, or another one."""
+
+
+class NotFound(ServiceError):
+    """404: the id is unknown, or the job and its result have expired."""
+
+
+class Conflict(ServiceError):
+    """409: the job is in no state for that."""
+
+
+class DocumentTooLarge(ServiceError):
+    """413: the text is too long for this way in."""
+
+
+class NotReady(ServiceError):
+    """425: the job has not ended yet."""
+
+
+class TooManyRequests(ServiceError):
+    """429: this caller is over a limit."""
+
+
+class QueueFull(ServiceError):
+    """503 to a submission: no place is free in the queue, and nothing was stored."""
+
+
+class ServiceFailed(ServiceError):
+    """5xx: the service could not answer just now."""

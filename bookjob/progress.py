@@ -1,0 +1,79 @@
+"""How a job's progress looks: a live bar for a person at a terminal, a line for each change in a log."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from bookjob.models import Job, JobState
+from bookjob.wording import describe, duration
+
+#: A log gets a line for every so many percent within a stage.
+_PERCENT_PER_LINE: Final = 10
+
+
+@contextmanager
+def job_progress(console: Console) -> Iterator[Callable[[Job], None]]:
+    """Yield the call that shows a job as it stands; what it shows is put in order at the end, whichever way it ends."""
+    if not console.is_terminal:
+        yield _Lines(console)
+        return
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        _Percent(),
+        TimeElapsedColumn(),
+        _TimeLeft(),
+        console=console,
+        expand=True,
+    ) as progress:
+        yield _Bar(progress)
+
+
+class _Bar:
+    """Moves one bar; a job that waits makes it pulse."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("Looking", total=None)
+
+    def __call__(self, job: Job) -> None:
+        total = None if job.status is JobState.PENDING else 100
+        self._progress.update(
+            self._task, description=describe(job), total=total, completed=job.progress, eta=job.eta_seconds
+        )
+
+
+class _Lines:
+    """Prints a line whenever there is something new to say."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._said: tuple[str, int] | None = None
+
+    def __call__(self, job: Job) -> None:
+        words = describe(job)
+        saying = (words, int(job.progress) // _PERCENT_PER_LINE)
+        if saying == self._said:
+            return
+        self._said = saying
+        percent = "" if job.status is JobState.PENDING else f"{job.progress:3.0f} %  "
+        left = f", about {duration(job.eta_seconds)} left" if job.eta_seconds and job.status is JobState.RUNNING else ""
+        self._console.print(Text(f"{percent}{words}{left}"), soft_wrap=True)
+
+
+class _Percent(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text("" if task.total is None else f"{task.percentage:3.0f} %")
+
+
+class _TimeLeft(ProgressColumn):
+    """The service's own estimate of the work left: it knows what each stage costs, a bar does not."""
+
+    def render(self, task: Task) -> Text:
+        eta = task.fields.get("eta")
+        return Text(f"{duration(eta)} left" if eta and task.total and not task.finished else "", style="cyan")

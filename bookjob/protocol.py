@@ -1,0 +1,118 @@
+"""How a call to the service is made and its answer read, without any I/O, so that each rule stands once.
+
+What may be repeated, and after how long, follows RFC 9110: a GET always may; a submission may because it carries an
+`Idempotency-Key`; everything else is tried once.
+"""
+
+import random
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from bookjob import errors
+
+#: How often a call is made in all before its failure is the caller's.
+MAX_ATTEMPTS: Final = 4
+#: Seconds before the second attempt; doubled for each one after it.
+FIRST_DELAY: Final = 0.5
+#: The longest pause that a `Retry-After` is followed for, in seconds; a longer one is the caller's to decide.
+MAX_RETRY_AFTER: Final = 30.0
+
+_ERRORS: Final[dict[int, type[errors.ServiceError]]] = {
+    400: errors.InvalidRequest,
+    401: errors.NotAllowed,
+    403: errors.NotAllowed,
+    404: errors.NotFound,
+    409: errors.Conflict,
+    413: errors.DocumentTooLarge,
+    415: errors.InvalidRequest,
+    422: errors.InvalidRequest,
+    425: errors.NotReady,
+    429: errors.TooManyRequests,
+}
+
+_Answer = TypeVar("_Answer", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request of the contract."""
+
+    method: str
+    path: str
+    headers: dict[str, str] = field(default_factory=dict)
+    json: dict[str, Any] | None = None
+    #: Whether making it twice is the same as making it once.
+    repeatable: bool = True
+    #: Whether a 503 with `Retry-After` means that the queue is full.
+    takes_place_in_queue: bool = False
+
+
+def service_url(url: str) -> str:
+    """Return the service's root without a trailing slash or `/v1`; raises InvalidUrl."""
+    root = url.strip().rstrip("/").removesuffix("/v1")
+    try:
+        parsed = httpx.URL(root)
+    except httpx.InvalidURL as error:
+        raise errors.InvalidUrl(url) from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise errors.InvalidUrl(url)
+    return root
+
+
+def parse(body: bytes, shape: type[_Answer], url: str) -> _Answer:
+    """Return a body in the shape that the contract gives it; raises UnexpectedAnswer, which names the service."""
+    try:
+        return shape.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the body"
+        raise errors.UnexpectedAnswer(url, f"{where}: {first['msg']}") from error
+
+
+def error_of(call: Call, response: httpx.Response) -> errors.ServiceError:
+    """Return the error that an unsuccessful answer, whose body has been read, stands for."""
+    retry_after = _retry_after(response)
+    kind = _ERRORS.get(response.status_code, errors.ServiceFailed)
+    if call.takes_place_in_queue and response.status_code == httpx.codes.SERVICE_UNAVAILABLE and retry_after:
+        kind = errors.QueueFull
+    return kind(response.status_code, _detail(response), retry_after=retry_after)
+
+
+def delay_before_retry(call: Call, error: errors.BookjobError, attempt: int) -> float | None:
+    """Return after how many seconds to make the call again, or None when it must not be, or not again.
+
+    `attempt` is how often it has been made. The pause is doubled each time and drawn between its half and its whole
+    (jitter), so that callers who failed together do not come back together.
+    """
+    if not call.repeatable or attempt >= MAX_ATTEMPTS:
+        return None
+    backoff = FIRST_DELAY * 2.0 ** (attempt - 1) * random.uniform(0.5, 1.0)
+    match error:
+        case errors.ServiceUnreachable():
+            return backoff
+        case errors.ServiceFailed() | errors.TooManyRequests():
+            asked = error.retry_after or 0.0
+            return max(backoff, asked) if asked <= MAX_RETRY_AFTER else None
+    return None
+
+
+def redirect_of(response: httpx.Response) -> httpx.URL | None:
+    """Return where the answer sends the caller, which is a URL that is signed and must not be given the API key."""
+    return response.next_request.url if response.next_request else None
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    seconds = response.headers.get("Retry-After", "")
+    return float(seconds) if seconds.isdecimal() else None
+
+
+def _detail(response: httpx.Response) -> str:
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    detail = answer.get("detail") if isinstance(answer, dict) else None
+    return detail if isinstance(detail, str) and detail else f"The service answered {response.status_code}."

@@ -1,0 +1,176 @@
+"""What a reader wants to know first of a result: who is in the book, who speaks, where it plays, what happens."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bookjob.models import Character, Entity, NameCount, Quote, Reading
+
+#: How many of each a summary names.
+_CHARACTERS: Final = 10
+_SPEAKERS: Final = 5
+_PLACES: Final = 8
+_EVENTS: Final = 10
+_OTHER_NAMES: Final = 3
+
+_PLACE_CATEGORIES: Final = frozenset({"GPE", "LOC", "FAC"})
+_FIRST_PERSON: Final = frozenset({"i", "me", "my", "mine", "myself"})
+#: A quote of this many words tells something and still fits a line.
+_TELLING_WORDS: Final = range(5, 15)
+
+
+@dataclass(frozen=True, slots=True)
+class CharacterLine:
+    """One character: how the book names them most, how else, and how often."""
+
+    name: str
+    #: Other names, most frequent first.
+    other_names: tuple[str, ...]
+    mentions: int
+    #: How many quotes they speak.
+    quotes: int
+    #: The pronouns that the book most likely uses for them, such as `she/her`; None where it does not tell.
+    pronouns: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerLine:
+    """One speaker, how many quotes they speak, and one of them."""
+
+    name: str
+    quotes: int
+    sample: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The most telling of everything that was found, and how much there is in all."""
+
+    tokens: int
+    sentences: int
+    entities: int
+    quotes: int
+    #: Quotes for which no speaker was found.
+    unattributed_quotes: int
+    events: int
+    supersenses: int
+    #: How many characters there are in all.
+    characters_total: int
+    #: Most mentioned first.
+    characters: tuple[CharacterLine, ...]
+    #: Most talkative first.
+    speakers: tuple[SpeakerLine, ...]
+    #: Named places and how often each is named, most frequent first.
+    places: tuple[tuple[str, int], ...]
+    #: Lemmas of events and how often each happens, most frequent first.
+    event_lemmas: tuple[tuple[str, int], ...]
+
+
+def summarize(reading: Reading) -> Summary:
+    """Return the summary of what was found in a book; parts that were not asked for are empty."""
+    spoken = Counter(quote.char_id for quote in reading.quotes)
+    by_mentions = sorted(reading.characters, key=lambda character: -character.count)
+    names = {character.id: _name(character) for character in by_mentions}
+    lemmas = Counter(event.lemma.casefold() for event in reading.events)
+    return Summary(
+        tokens=len(reading.tokens),
+        sentences=len({token["sentence_ID"] for token in reading.tokens}),
+        entities=len(reading.entities),
+        quotes=len(reading.quotes),
+        unattributed_quotes=spoken[None],
+        events=len(reading.events),
+        supersenses=len(reading.supersenses),
+        characters_total=len(reading.characters),
+        characters=tuple(_character_line(c, names[c.id], spoken[c.id]) for c in by_mentions[:_CHARACTERS]),
+        speakers=tuple(_speaker_lines(reading.quotes, names)),
+        places=tuple(_places(reading.entities)),
+        event_lemmas=tuple(lemmas.most_common(_EVENTS)),
+    )
+
+
+def _character_line(character: Character, name: str, quotes: int) -> CharacterLine:
+    others = _distinct(_frequent_first(character.mentions.proper), without=name)
+    if len(others) < _OTHER_NAMES:
+        others += _distinct(_frequent_first(character.mentions.common), without=name)
+    return CharacterLine(
+        name=name,
+        other_names=tuple(others[:_OTHER_NAMES]),
+        mentions=character.count,
+        quotes=quotes,
+        pronouns=character.g.argmax if character.g else None,
+    )
+
+
+def _name(character: Character) -> str:
+    """Return what to call a character: the most frequent name, else a description, else what the pronouns tell."""
+    for mentions in (character.mentions.proper, character.mentions.common):
+        if mentions:
+            return plain(_frequent_first(mentions)[0]) + (" (narrator)" if _narrates(character) else "")
+    if _narrates(character):
+        return "the narrator"
+    pronouns = _frequent_first(character.mentions.pronoun)
+    return f"someone (“{plain(pronouns[0])}”)" if pronouns else f"character {character.id}"
+
+
+def _narrates(character: Character) -> bool:
+    """Whether this is the first-person narrator: BookNLP keeps id 0 for one, who is `I` outside of quotes."""
+    if character.id != 0:
+        return False
+    counts: Counter[bool] = Counter()
+    for mention in character.mentions.pronoun:
+        counts[mention.n.casefold() in _FIRST_PERSON] += mention.c
+    return counts[True] > counts[False]
+
+
+def _frequent_first(names: Iterable[NameCount]) -> list[str]:
+    return [name.n for name in sorted(names, key=lambda name: -name.c)]
+
+
+def _distinct(names: Iterable[str], without: str) -> list[str]:
+    """Return the names, each once whatever its case, without the one that stands for the character already."""
+    seen = {without.casefold().removesuffix(" (narrator)")}
+    distinct = []
+    for name in map(plain, names):
+        if name.casefold() not in seen:
+            seen.add(name.casefold())
+            distinct.append(name)
+    return distinct
+
+
+def _speaker_lines(quotes: Sequence[Quote], names: dict[int, str]) -> Iterable[SpeakerLine]:
+    by_speaker: dict[int, list[Quote]] = {}
+    for quote in quotes:
+        if quote.char_id is not None:
+            by_speaker.setdefault(quote.char_id, []).append(quote)
+    talkative = sorted(by_speaker.items(), key=lambda item: -len(item[1]))
+    for speaker, spoken in talkative[:_SPEAKERS]:
+        phrases = Counter(quote.mention_phrase for quote in spoken if quote.mention_phrase)
+        described = plain(phrases.most_common(1)[0][0]) if phrases else f"character {speaker}"
+        yield SpeakerLine(names.get(speaker, described), len(spoken), _sample(spoken))
+
+
+def _sample(quotes: Sequence[Quote]) -> str:
+    """Return one quote's words without its marks: the first of a telling length, else the longest."""
+    telling = (quote.quote for quote in quotes if len(quote.quote.split()) in _TELLING_WORDS)
+    chosen = next(telling, None) or max((quote.quote for quote in quotes), key=len)
+    return plain(chosen).strip("\"'“”‘’«»„ ")
+
+
+def _places(entities: Iterable[Entity]) -> list[tuple[str, int]]:
+    named = [plain(entity.text) for entity in entities if entity.cat in _PLACE_CATEGORIES and entity.prop == "PROP"]
+    counts = Counter(name.casefold() for name in named)
+    # The spelling that comes first in the book stands for all that differ by case alone.
+    spelling = {name.casefold(): name for name in reversed(named)}
+    return [(spelling[key], count) for key, count in counts.most_common(_PLACES)]
+
+
+_BEFORE_CLOSING: Final = re.compile(r"\s+(?=[,.;:!?…)\]}’”]|n['’]t\b|['’](?:s|m|d|re|ve|ll|em)\b)")
+_AFTER_OPENING: Final = re.compile(r"(?<=[(\[{“‘])\s+")
+
+
+def plain(tokens: str) -> str:
+    """Return words that are joined by one space as a printed book sets them: no space before a comma, and so on."""
+    one_line = " ".join(tokens.replace("_", " ").split())
+    return _AFTER_OPENING.sub("", _BEFORE_CLOSING.sub("", one_line)).strip()

@@ -1,0 +1,61 @@
+"""How the command line says things: what a job is doing, spans of time, ranks."""
+
+from typing import Final
+
+from bookjob.models import Job, JobState
+
+#: The engine's stages as a reader would say them.
+_STAGES: Final = {
+    "tokens": "Reading words and sentences",
+    "tagging": "Finding people, places and events",
+    "quotes": "Finding what is said",
+    "speakers": "Working out who speaks",
+    "names": "Gathering each character's names",
+    "coreference": "Working out who “he”, “she” and “they” are",
+    "characters": "Drawing the characters",
+}
+
+_STATES: Final = {
+    JobState.COMPLETED: "Done",
+    JobState.FAILED: "Failed",
+    JobState.CANCELLED: "Cancelled",
+    JobState.EXPIRED: "Expired",
+}
+
+
+def describe(job: Job) -> str:
+    """Return what the job is doing now, in a few words for people."""
+    if job.status is JobState.PENDING:
+        return _waiting(job)
+    if job.status is JobState.RUNNING:
+        if job.stage is None:
+            return "Starting"
+        return _STAGES.get(job.stage, job.stage.replace("_", " ").capitalize())
+    return _STATES[job.status]
+
+
+def duration(seconds: float) -> str:
+    """Return a span of time as people say it: `0.8 s`, `42 s`, `3 min 5 s`, `1 h 20 min`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def ordinal(number: int) -> str:
+    """Return the number as a rank: `1st`, `2nd`, `3rd`, `11th`."""
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    ending = "th" if number % 100 in (11, 12, 13) else endings.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def _waiting(job: Job) -> str:
+    match job.queue_position:
+        case None:
+            return "Waiting for a worker"
+        case 1:
+            return "Waiting, next to run"
+        case position:
+            return f"Waiting, {ordinal(position)} in the queue"
