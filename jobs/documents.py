@@ -105,6 +105,12 @@ class DocumentStore:
             "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=seconds
         )
 
+    def checkpointed(self, job_id: str, fingerprint: str) -> list[str]:
+        """Return the stages of which the job has a checkpoint of this fingerprint."""
+        prefix = checkpoint_key(job_id, fingerprint, "")
+        found = self.client.list_objects_v2(Bucket=self.bucket, Prefix=prefix).get("Contents", [])
+        return [stored["Key"].removeprefix(prefix) for stored in found]
+
     def delete_checkpoints(self, job_id: str) -> None:
         """Delete what only an unfinished job needs."""
         self._delete_under(f"checkpoints/{job_id}/")
@@ -112,6 +118,10 @@ class DocumentStore:
     def delete_results(self, job_id: str, but_epoch: int | None = None) -> None:
         """Delete a job's results, but for those of one epoch."""
         self._delete_under(f"results/{job_id}/", keep=f"results/{job_id}/{but_epoch}/")
+
+    def delete_epoch(self, job_id: str, epoch: int) -> None:
+        """Delete the results that a worker stored under one lease."""
+        self._delete_under(f"results/{job_id}/{epoch}/")
 
     def delete_all(self, job_id: str) -> None:
         """Delete the job's text, checkpoints and results; deleting what is gone is a no-op."""

@@ -6,7 +6,7 @@ A message says only which job; the job's record decides whether there is anythin
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -28,9 +28,9 @@ class Wakeup(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A received message: the job that it names and the receipt that its later calls need."""
+    """A received message: the job that it names, if it names one, and the receipt that its later calls need."""
 
-    job_id: str
+    job_id: str | None
     receipt: str
 
 
@@ -64,8 +64,11 @@ class JobQueue:
         ).get("Messages", [])
         if not received:
             return None
-        wakeup = Wakeup.model_validate_json(received[0]["Body"])
-        return Message(wakeup.job_id, received[0]["ReceiptHandle"])
+        try:
+            job_id = Wakeup.model_validate_json(received[0]["Body"]).job_id
+        except ValidationError:
+            job_id = None  # not ours, yet it would block its group for as long as nobody deleted it
+        return Message(job_id, received[0]["ReceiptHandle"])
 
     def extend(self, message: Message, visibility_seconds: int) -> None:
         """Hide the message for that many seconds from now on; 0 gives it back at once."""

@@ -153,9 +153,12 @@ class JobStore:
         }
         return self._end(lease, Status.COMPLETED, outcome.completed_at, changes)
 
-    def fail(self, lease: Lease, reason: str, now: datetime) -> Job:
-        """End the job without a result. Raises LeaseLost; failing again under the same epoch changes nothing."""
-        return self._end(lease, Status.FAILED, now, {"error_message": reason})
+    def fail(self, lease: Lease, reason: str, now: datetime, failures: int = 0) -> Job:
+        """End the job without a result, after so many attempts that ended in an error which might have passed.
+
+        Raises LeaseLost; failing again under the same epoch changes nothing.
+        """
+        return self._end(lease, Status.FAILED, now, {"error_message": reason, "failures": failures})
 
     def stop(self, lease: Lease, now: datetime) -> Job:
         """End a running job because its caller called it off. Raises LeaseLost."""

@@ -1,0 +1,164 @@
+"""The engine's process: it holds the engine warm, takes one command at a time and ends with the pipe to its worker.
+
+Started by `engine_process` as `python -m gpu_worker.child FD LOADER`.
+"""
+
+import faulthandler
+import os
+import queue
+import shutil
+import signal
+import sys
+import threading
+from dataclasses import dataclass, field
+from importlib import import_module
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import cast
+
+from gpu_worker.engine_port import Advance, EngineLoader, Hooks, LoadedEngine
+from gpu_worker.errors import PermanentFailure, Stopped, TransientFailure
+from gpu_worker.logs import logger
+from gpu_worker.protocol import (
+    Advanced,
+    Analyze,
+    Command,
+    Event,
+    Failed,
+    FinalAnswer,
+    Finished,
+    Halted,
+    Load,
+    Loaded,
+    Saved,
+    Stop,
+)
+from gpu_worker.results import write_results
+from gpu_worker.scratch import Scratch
+from gpu_worker.shutdown import SIGNALS
+from jobs.clock import utc_now
+
+
+@dataclass
+class Line:
+    """The child's end of the pipe. A thread reads it, so that `Stop` and the worker's end are heard amid work."""
+
+    connection: Connection
+    commands: queue.SimpleQueue[Load | Analyze] = field(default_factory=queue.SimpleQueue)
+    stop: threading.Event = field(default_factory=threading.Event)
+    #: The folder of the attempt that runs.
+    folder: Path | None = None
+
+    def listen(self) -> None:
+        """Hear commands until the worker is gone, then end this process, whatever it is doing."""
+        try:
+            while True:
+                self._hear(self.connection.recv())
+        except (EOFError, OSError):
+            if self.folder is not None:
+                shutil.rmtree(self.folder, ignore_errors=True)
+            os._exit(0)
+
+    def _hear(self, command: Command) -> None:
+        match command:
+            case Stop():
+                self.stop.set()
+            case Load() | Analyze():
+                self.stop.clear()
+                self.commands.put(command)
+
+    def say(self, event: Event) -> None:
+        """Tell the worker."""
+        self.connection.send(event)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderCheckpoints:
+    """Checkpoints in the attempt's folder, from where the worker stores them."""
+
+    scratch: Scratch
+    line: Line
+
+    def load(self, stage: str) -> bytes | None:
+        """Return what an earlier attempt saved of the stage, or None."""
+        place = self.scratch.checkpoint(stage)
+        return place.read_bytes() if place.exists() else None
+
+    def save(self, stage: str, state: bytes) -> None:
+        """Keep the stage's output and tell the worker."""
+        self.scratch.checkpoint(stage).write_bytes(state)
+        self.line.say(Saved(stage))
+
+
+class Child:
+    """Obeys the commands of a pipe with one engine."""
+
+    def __init__(self, line: Line, load_engine: EngineLoader) -> None:
+        self._line = line
+        self._load_engine = load_engine
+        self._engine: LoadedEngine | None = None
+        self._pack_folder: Path | None = None
+
+    def obey_forever(self) -> None:
+        """Answer one command after the other."""
+        while True:
+            self._line.say(self._answer(self._line.commands.get()))
+
+    def _answer(self, command: Load | Analyze) -> FinalAnswer:
+        try:
+            return self._load(command) if isinstance(command, Load) else self._analyze(command)
+        except Stopped:
+            return Halted()
+        except PermanentFailure as failure:
+            logger.warning("the engine refused", exc_info=True)
+            return Failed(str(failure), permanent=True)
+        except TransientFailure as failure:
+            logger.warning("the engine failed", exc_info=True)
+            return Failed(str(failure), permanent=False)
+        except Exception:
+            logger.exception("the engine met an internal error")
+            return Failed("The engine met an internal error; the worker's log has the details.", permanent=False)
+
+    def _load(self, command: Load) -> Loaded:
+        if self._engine is None or self._pack_folder != command.pack_folder:
+            self._engine = None  # so that two packs never share the memory
+            self._engine = self._load_engine(command.pack_folder)
+            self._pack_folder = command.pack_folder
+        return Loaded(self._engine.pack, self._engine.identity)
+
+    def _analyze(self, order: Analyze) -> Finished:
+        if self._engine is None:
+            raise TransientFailure("The engine has no model pack loaded.")
+        self._line.folder = order.folder
+        scratch = Scratch(order.folder)
+        hooks = Hooks(self._advance, FolderCheckpoints(scratch, self._line), self._line.stop.is_set)
+        text = scratch.text.read_bytes().decode()
+        reading = self._engine.read(text, order.pipeline, order.options, hooks)
+        completed_at = utc_now()
+        write_results(order, reading, completed_at)
+        self._line.folder = None
+        return Finished(reading.token_count, completed_at)
+
+    def _advance(self, advance: Advance) -> None:
+        self._line.say(Advanced(advance))
+
+
+def find_loader(name: str) -> EngineLoader:
+    """Return the loader that `module:function` names."""
+    module, _, function = name.partition(":")
+    return cast("EngineLoader", getattr(import_module(module), function))
+
+
+def main(descriptor: int, loader: str) -> None:
+    """Obey the worker at the other end of the pipe until it is gone."""
+    faulthandler.enable()
+    for number in SIGNALS:
+        # Ctrl-C reaches every process of a terminal, but the worker decides what becomes of its engine.
+        signal.signal(number, signal.SIG_IGN)
+    line = Line(Connection(descriptor))
+    threading.Thread(target=line.listen, name="listen", daemon=True).start()
+    Child(line, find_loader(loader)).obey_forever()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,189 @@
+"""The worker's loop: receive one message, look at the records, claim a job, run it, publish it, acknowledge.
+
+A step may be the last before the worker dies, so each leaves what the next worker needs:
+
+    dies before     what the next worker finds                          what it does
+    claim           a pending job, its message back after a while       claims it
+    publish         a running job whose lease ran out                   claims it, resumes from its checkpoints
+    tidy            an ended job                                        tidies, acknowledges
+    acknowledge     an ended job                                        acknowledges
+"""
+
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+from gpu_worker import publishing, retries
+from gpu_worker.attempt import Attempt
+from gpu_worker.connections import Connections
+from gpu_worker.engine_process import EngineProcess
+from gpu_worker.errors import CancelRequested, ShutdownRequested
+from gpu_worker.lease import Heartbeat
+from gpu_worker.logs import begin_job, end_job, logger
+from gpu_worker.protocol import Finished
+from gpu_worker.retries import jittered, persist
+from gpu_worker.scratch import Scratch
+from gpu_worker.shutdown import Shutdown
+from gpu_worker.sign_of_life import SignOfLife
+from gpu_worker.triage import Claim, Drop, GiveBack, triage
+from jobs.errors import AWS_ERRORS, JobNotFound, LeaseLost, MoveRefused
+from jobs.model import Job, Lease, Status
+from jobs.queue import Message
+
+#: Seconds of one long poll. Short, since a message that SQS hands to a poll whose worker has just gone stays hidden
+#: for a whole lease; a poll every two seconds costs less than a dollar a month.
+POLL = 2
+
+#: Seconds to wait after AWS could not be reached.
+PAUSE = 5
+
+
+class Consumer:
+    """The single consumer of the job queue: one message, one job at a time."""
+
+    def __init__(self, connections: Connections, engine: EngineProcess, shutdown: Shutdown, worker_id: str) -> None:
+        settings = connections.settings
+        self._connections = connections
+        self._engine = engine
+        self._shutdown = shutdown
+        self._worker_id = worker_id
+        self._sign = SignOfLife(
+            connections.store, worker_id, connections.clock, settings.beat_seconds, settings.alive_file
+        )
+
+    def run(self) -> None:
+        """Consume until the worker is asked to stop."""
+        try:
+            self._engine.start()
+            while not self._shutdown.requested:
+                self._sign.give()
+                self._consume_one()
+        finally:
+            self._engine.kill()
+            self._sign.end()
+
+    def _consume_one(self) -> None:
+        settings = self._connections.settings
+        try:
+            wait = min(POLL, int(settings.beat_seconds))
+            message = self._connections.queue.receive(settings.lease_seconds, wait)
+            if message is not None:
+                self._handle(message)
+        except AWS_ERRORS:
+            # Nothing is lost: the message shows again when its time runs out, and the record tells what to do.
+            logger.warning("AWS did not answer; trying again in a moment", exc_info=True)
+            self._shutdown.wait(jittered(PAUSE))
+
+    def _handle(self, message: Message) -> None:
+        """Do what the records say, job by job, until the message's own job has ended or must wait."""
+        store = self._connections.store
+        in_hand = True
+        while in_hand:
+            now = self._connections.clock()
+            woken_for = self._find(message)
+            match triage(woken_for, next(store.unfinished(now), None), now):
+                case Drop():
+                    self._drop(message, woken_for)
+                    in_hand = False
+                case GiveBack(seconds):
+                    self._give_back(message, seconds)
+                    in_hand = False
+                case Claim(job):
+                    in_hand = self._run(job, message)
+
+    def _find(self, message: Message) -> Job | None:
+        if message.job_id is None:
+            logger.warning("a message that names no job is dropped")
+            return None
+        try:
+            return self._connections.store.get(message.job_id, self._connections.clock())
+        except JobNotFound:
+            return None
+
+    def _run(self, job: Job, message: Message) -> bool:
+        """Try to take a job to its end; return whether the message is still in hand."""
+        if self._shutdown.requested:
+            self._give_back(message, 0)
+            return False
+        now, lease_time = self._connections.clock(), timedelta(seconds=self._connections.settings.lease_seconds)
+        try:
+            job, lease = self._connections.store.claim(job, self._worker_id, now, lease_time)
+        except MoveRefused:
+            return True  # it was called off, or another worker was quicker: look at the records anew
+        begin_job(job)
+        logger.info("claimed")
+        try:
+            return self._work(job, lease, message)
+        except LeaseLost as lost:
+            # The message is another worker's by now, or it will be: it is left alone.
+            logger.warning("the lease was lost: nothing of this attempt is kept")
+            publishing.withdraw(self._connections, lease, lost)
+            return False
+        finally:
+            end_job()
+
+    def _work(self, job: Job, lease: Lease, message: Message) -> bool:
+        """Run a claimed job to its end or give it back; as `_run`. Raises LeaseLost."""
+        store, clock = self._connections.store, self._connections.clock
+        try:
+            finished = self._attempt(job, lease, message)
+            ended = publishing.publish(self._connections, job, lease, finished)
+        except LeaseLost:
+            raise
+        except CancelRequested:
+            ended = persist(lambda: store.stop(lease, clock()))
+        except ShutdownRequested:
+            persist(lambda: store.release(job, lease))
+            logger.info("given back, since the worker stops")
+            self._give_back(message, 0)
+            return False
+        except Exception as error:  # whatever went wrong ends an attempt, not the worker
+            return self._fail(job, lease, message, error)
+        logger.info("ended", status=ended.status)
+        return True
+
+    def _attempt(self, job: Job, lease: Lease, message: Message) -> Finished:
+        """Return once the results are stored; the heartbeat covers everything up to there."""
+        with (
+            tempfile.TemporaryDirectory(prefix="bookjob-") as folder,
+            Heartbeat(self._connections, self._sign, message, lease) as heartbeat,
+        ):
+            scratch = Scratch(Path(folder))
+            attempt = Attempt(self._connections, self._engine, heartbeat, self._shutdown, scratch)
+            finished = attempt.run(job, lease)
+            publishing.store_results(self._connections, lease, scratch)
+            heartbeat.check()
+            return finished
+
+    def _fail(self, job: Job, lease: Lease, message: Message, error: Exception) -> bool:
+        """End a job or give it back, as its error and its earlier failures demand; as `_run`. Raises LeaseLost."""
+        store, settings = self._connections.store, self._connections.settings
+        reason, failures = retries.reason(error), job.failures + 1
+        logger.warning("the attempt failed", reason=reason, exc_info=error)
+        match retries.decide(retries.kind_of(error), failures, settings.max_failures):
+            case retries.Fail(exhausted):
+                counted = failures if exhausted else job.failures
+                persist(lambda: store.fail(lease, reason, self._connections.clock(), counted))
+                return True
+            case retries.Retry(wait):
+                persist(lambda: store.release(job, lease, failure=reason))
+                self._give_back(message, jittered(wait))
+                return False
+
+    def _drop(self, message: Message, job: Job | None) -> None:
+        """Clear up behind the message's own job, which has ended or is gone, and acknowledge the message."""
+        if job is not None:
+            publishing.tidy(self._connections, job)
+            self._bury(job)
+        self._connections.queue.acknowledge(message)
+
+    def _bury(self, job: Job) -> None:
+        """Copy the message of a job that used up its attempts to the dead-letter queue."""
+        dead_letters = self._connections.dead_letters
+        used_up = job.status is Status.FAILED and job.failures >= self._connections.settings.max_failures
+        if dead_letters is not None and used_up:
+            dead_letters.send(job.job_id)
+
+    def _give_back(self, message: Message, seconds: int) -> None:
+        """Hide the message for that long. The group's other messages wait behind it, so the order is kept."""
+        self._connections.queue.extend(message, seconds)

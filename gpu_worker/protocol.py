@@ -1,0 +1,85 @@
+"""What the worker and the engine's process say to each other over their pipe.
+
+The worker says `Load` or `Analyze` and hears exactly one of their final answers; before that, any number of
+`Advanced` and `Saved`. `Stop` has no answer of its own: it hastens the final one. Texts, checkpoints and results
+do not travel through the pipe but lie in the attempt's folder.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from gpu_worker.engine_port import Advance
+from jobs.model import Options, TaskName
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Load the pack of a folder, unless it is loaded already."""
+
+    pack_folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The final answer to `Load`: the pack as `name@version`, and what decides the engine's output."""
+
+    pack: str
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Analyze:
+    """Read the text in the attempt's folder and write the results there."""
+
+    folder: Path
+    job_id: str
+    pipeline: tuple[TaskName, ...]
+    options: Options
+    submitted_at: datetime
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """The engine moved on."""
+
+    advance: Advance
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The checkpoint of a stage lies in the attempt's folder."""
+
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A final answer to `Analyze`: the results lie in the attempt's folder."""
+
+    token_count: int
+    completed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A final answer to either command: why there is no result, as the job's caller is told."""
+
+    reason: str
+    permanent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """A final answer to `Analyze`: the engine heard `Stop`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the analysis that runs."""
+
+
+Command = Load | Analyze | Stop
+FinalAnswer = Loaded | Finished | Failed | Halted
+Event = Advanced | Saved | FinalAnswer

@@ -1,0 +1,60 @@
+"""How results become visible: every object is stored first, then one write of the record names them all."""
+
+from pathlib import Path
+
+from gpu_worker.connections import Connections
+from gpu_worker.protocol import Finished
+from gpu_worker.results import processing_time_ms
+from gpu_worker.retries import persist
+from gpu_worker.scratch import Scratch
+from jobs.documents import file_key, result_key
+from jobs.errors import LeaseLost
+from jobs.model import Job, Lease, Outcome, Status
+
+JSON = "application/json"
+TABLE = "text/tab-separated-values; charset=utf-8"
+
+#: The content types of BookNLP's own files that are not tables.
+CONTENT_TYPES = {"book": JSON, "book.html": "text/html; charset=utf-8"}
+
+
+def store_results(connections: Connections, lease: Lease, scratch: Scratch) -> None:
+    """Store everything of the attempt's results under the lease's epoch, where no reader looks yet."""
+    _store(connections, scratch.result, result_key(lease.job_id, lease.epoch), JSON)
+    for name, path in scratch.files():
+        _store(connections, path, file_key(lease.job_id, lease.epoch, name), CONTENT_TYPES.get(name, TABLE))
+
+
+def _store(connections: Connections, path: Path, key: str, content_type: str) -> None:
+    def put() -> None:
+        with path.open("rb") as body:
+            connections.documents.put(key, body, content_type, encoding="gzip")
+
+    persist(put)
+
+
+def publish(connections: Connections, job: Job, lease: Lease, finished: Finished) -> Job:
+    """Return the completed job, whose stored results are visible from now on. Raises LeaseLost."""
+    started_at = job.started_at or finished.completed_at
+    outcome = Outcome(
+        finished.token_count, finished.completed_at, processing_time_ms(started_at, finished.completed_at)
+    )
+    return persist(lambda: connections.store.publish(lease, outcome))
+
+
+def tidy(connections: Connections, job: Job) -> None:
+    """Delete what an ended job no longer needs; safe to repeat.
+
+    A failed or cancelled job keeps its text and checkpoints until it expires, so that it can be tried again.
+    """
+    if job.status is Status.COMPLETED:
+        connections.documents.delete_checkpoints(job.job_id)
+        connections.documents.delete_results(job.job_id, but_epoch=job.result_epoch)
+    elif job.status in (Status.FAILED, Status.CANCELLED):
+        connections.documents.delete_results(job.job_id)
+
+
+def withdraw(connections: Connections, lease: Lease, lost: LeaseLost) -> None:
+    """Delete what this worker stored under a lease that another one has taken over."""
+    if lost.job is None or lost.job.lease_epoch > lease.epoch:
+        connections.documents.delete_epoch(lease.job_id, lease.epoch)

@@ -1,0 +1,28 @@
+"""What a worker's deployment decides beside what every part of the service shares."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from jobs.settings import Settings
+
+#: The model packs that come with the code.
+BUNDLED_PACKS = Path(__file__).parent / "packs"
+
+
+class WorkerSettings(Settings):
+    """The settings of one worker. Each field is the environment variable `BOOKJOB_` + its name in capitals."""
+
+    #: The folder that holds one folder for each model pack, named as the pack.
+    pack_dir: Path = BUNDLED_PACKS
+    #: Where a copy of the message of a job that used up its attempts goes; unset where nobody looks there.
+    dead_letter_queue_url: str | None = None
+    #: How long the engine may be silent before it counts as hung; longer than any pack takes to load.
+    engine_silence_seconds: int = Field(default=600, ge=1)
+    #: A file that is touched with every sign of life, for a container's health check.
+    alive_file: Path | None = None
+
+    @property
+    def beat_seconds(self) -> float:
+        """How often a lease is renewed: two heartbeats may fail before it runs out."""
+        return self.lease_seconds / 3
