@@ -15,19 +15,10 @@ import numpy.typing as npt
 from gpu_worker.engine import data
 from gpu_worker.engine.document import Mention, ReferentialGender, Token
 from gpu_worker.engine.names import UNRESOLVED
+from gpu_worker.engine.options import Categories
 
-Categories = tuple[tuple[str, ...], ...]
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-
-#: Upstream's five, from `EnglishBookNLP.__init__`.
-CATEGORIES: Categories = (
-    ("he", "him", "his"),
-    ("she", "her"),
-    ("they", "them", "their"),
-    ("xe", "xem", "xyr", "xir"),
-    ("ze", "zem", "zir", "hir"),
-)
 
 _EPOCHS = 25
 #: A person counts who is mentioned fewer than this many tokens before the pronoun.

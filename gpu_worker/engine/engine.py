@@ -1,0 +1,212 @@
+"""BookNLP's pipeline from a text to its analysis, stage by stage (upstream's `EnglishBookNLP`)."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from gpu_worker.engine import characters, gender, names, quotes
+from gpu_worker.engine import checkpoints as codecs
+from gpu_worker.engine.analysis import Analysis
+from gpu_worker.engine.characters import Character
+from gpu_worker.engine.checkpoints import Checkpoints, Codec, NamesFound
+from gpu_worker.engine.document import Mention, Quote, Tagging, Task, Token
+from gpu_worker.engine.options import Options
+from gpu_worker.engine.progress import Advance, Meter, Progress
+from gpu_worker.engine.tokens import read
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+    from gpu_worker.engine.pack import Pack
+
+Output = TypeVar("Output")
+
+
+class Engine:
+    """spaCy and a model pack in memory, ready for any number of texts, one after the other."""
+
+    def __init__(self, nlp: "Language", pack: "Pack") -> None:
+        self._nlp = nlp
+        self._pack = pack
+
+    @classmethod
+    def load(cls, pack_folder: Path, *, device: str | None = None, precision: str = "f32") -> "Engine":
+        """Load all models.
+
+        `device` is a torch device, by default the GPU where there is one; `precision` is a value of
+        `gpu_worker.engine.pack.Precision`.
+        Raises `PackError` where the folder holds no pack that this engine can run.
+        """
+        # Imported here, so that a caller who only looks at the types does not wait for torch and spaCy.
+        from gpu_worker.engine import syntax
+        from gpu_worker.engine.pack import Precision, load_pack
+
+        pack = load_pack(pack_folder, device=device, precision=Precision(precision))
+        return cls(syntax.load(), pack)
+
+    @property
+    def pack(self) -> "Pack":
+        """The pack that is loaded."""
+        return self._pack
+
+    def analyze(
+        self,
+        text: str,
+        options: Options | None = None,
+        *,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+        checkpoints: Checkpoints | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Analysis:
+        """Analyse a text.
+
+        `on_progress` hears how far the run is and `cancelled` is asked whether to stop, both several times a second
+        on a CPU. With `checkpoints`, stages that an earlier run of the same text finished are not run again.
+        Raises `UnreadableText` for a text without a word or too long, `Cancelled` when asked to stop.
+        """
+        options = options or Options()
+        run = _Run(
+            text,
+            options,
+            self._nlp,
+            self._pack,
+            Meter(options.tasks, on_progress, cancelled),
+            checkpoints,
+            self._key(text, options),
+        )
+        return run.analyze()
+
+    def _key(self, text: str, options: Options) -> str:
+        """Return a digest of all that decides the output of a run."""
+        parts = (
+            text,
+            ",".join(sorted(options.tasks)),
+            options.pronominal_coref_only,
+            options.referential_gender_cats,
+            options.compat,
+            self._pack.name,
+            self._pack.version,
+            self._pack.precision,
+        )
+        digest = hashlib.sha256()
+        for part in parts:
+            digest.update(hashlib.sha256(str(part).encode("utf-8", "surrogatepass")).digest())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One analysis, from its first stage to its last."""
+
+    text: str
+    options: Options
+    nlp: "Language"
+    pack: "Pack"
+    meter: Meter
+    checkpoints: Checkpoints | None
+    key: str
+
+    def analyze(self) -> Analysis:
+        """Run all stages that the tasks take."""
+        tokens = self._stage(codecs.TOKENS, self._read)
+        tagging = self._stage(codecs.TAGGING, lambda advance: self._tag(tokens, advance))
+        found = self._stage(codecs.QUOTES, lambda _: quotes.find(tokens, compat=self.options.compat))
+        speakers, refs, described = self._speakers_and_characters(tokens, tagging.mentions, found)
+        return Analysis(self.text, self.options, tokens, tagging, found, speakers, refs, described)
+
+    def _speakers_and_characters(
+        self, tokens: list[Token], mentions: Sequence[Mention], found: list[Quote]
+    ) -> tuple[list[int | None], list[int], list[Character]]:
+        """Run the stages that build on mentions."""
+        tasks = self.options.tasks
+        speakers: list[int | None] = []
+        if Task.QUOTE in tasks:
+            speakers = self._stage(codecs.SPEAKERS, lambda advance: self._attribute(found, mentions, tokens, advance))
+        if Task.ENTITY not in tasks:
+            return speakers, [], []
+        named = self._stage(codecs.NAMES, lambda advance: self._name(tokens, mentions, found, advance))
+        if Task.COREF not in tasks:
+            return speakers, named.refs, []
+        refs = self._stage(
+            codecs.COREFERENCE,
+            lambda advance: self._resolve(tokens, mentions, named, speakers, found, advance),
+        )
+        described = self._stage(codecs.CHARACTERS, lambda _: self._describe(tokens, mentions, refs, named))
+        return speakers, refs, described
+
+    def _stage(self, codec: Codec[Output], compute: Callable[[Advance], Output]) -> Output:
+        """Take a stage's output from its checkpoint, or run it and save that."""
+        state = self.checkpoints.load(codec.stage) if self.checkpoints else None
+        output = None if state is None else codec.load(state, self.key)
+        if output is not None:
+            self.meter.inherit(codec.stage)
+            return output
+        advance = self.meter.run(codec.stage)
+        output = compute(advance)
+        if self.checkpoints:
+            self.checkpoints.save(codec.stage, codec.dump(output, self.key))
+        advance(1.0)
+        return output
+
+    def _read(self, advance: Advance) -> list[Token]:
+        return read(self.nlp, self.text, compat=self.options.compat, advance=advance)
+
+    def _tag(self, tokens: Sequence[Token], advance: Advance) -> Tagging:
+        from gpu_worker.engine import tagging
+
+        return tagging.tag(tokens, self.pack, tasks=self.options.tasks, compat=self.options.compat, advance=advance)
+
+    def _attribute(
+        self,
+        found: Sequence[Quote],
+        mentions: Sequence[Mention],
+        tokens: Sequence[Token],
+        advance: Advance,
+    ) -> list[int | None]:
+        from gpu_worker.engine import speakers
+
+        return speakers.attribute(found, mentions, tokens, self.pack, compat=self.options.compat, advance=advance)
+
+    def _name(
+        self, tokens: Sequence[Token], mentions: Sequence[Mention], found: Sequence[Quote], advance: Advance
+    ) -> NamesFound:
+        in_quote = quotes.inside(found, len(tokens))
+        refs = names.cluster(tokens, mentions, in_quote, compat=self.options.compat)
+        advance(0.5)
+        categories = self.options.referential_gender_cats
+        return NamesFound(refs, gender.infer(tokens, mentions, refs, categories))
+
+    def _resolve(
+        self,
+        tokens: Sequence[Token],
+        mentions: Sequence[Mention],
+        named: NamesFound,
+        speakers: Sequence[int | None],
+        found: Sequence[Quote],
+        advance: Advance,
+    ) -> list[int]:
+        from gpu_worker.engine import coreference
+
+        refs = coreference.resolve(
+            tokens,
+            mentions,
+            named.refs,
+            named.genders,
+            speakers,
+            found,
+            self.pack,
+            gender_cats=self.options.referential_gender_cats,
+            pronominal_only=self.options.pronominal_coref_only,
+            compat=self.options.compat,
+            advance=advance,
+        )
+        return names.merge_nominals(mentions, refs)
+
+    def _describe(
+        self, tokens: Sequence[Token], mentions: Sequence[Mention], refs: Sequence[int], named: NamesFound
+    ) -> list[Character]:
+        categories = self.options.referential_gender_cats
+        genders = gender.complete(named.genders, mentions, refs, categories)
+        return characters.describe(tokens, mentions, refs, genders)
