@@ -11,6 +11,13 @@ from rich.text import Text
 from bookjob.models import Job, JobState
 from bookjob.wording import describe, duration
 
+#: Wide enough for every stage, so that the bar keeps its place when the stage changes.
+_DESCRIPTION_WIDTH: Final = 33
+#: Columns of the terminal. The line must not fill it: a terminal that shows `^C` at its end would break it in two.
+_SHORTEST_BAR: Final = 8
+_LONGEST_BAR: Final = 40
+_BESIDE_BAR: Final = 70
+
 #: A log gets a line for every so many percent within a stage.
 _PERCENT_PER_LINE: Final = 10
 
@@ -23,13 +30,12 @@ def job_progress(console: Console) -> Iterator[Callable[[Job], None]]:
         return
     with Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
+        TextColumn(f"{{task.description:<{_DESCRIPTION_WIDTH}}}"),
+        BarColumn(bar_width=max(_SHORTEST_BAR, min(_LONGEST_BAR, console.width - _BESIDE_BAR))),
         _Percent(),
         TimeElapsedColumn(),
         _TimeLeft(),
         console=console,
-        expand=True,
     ) as progress:
         yield _Bar(progress)
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -23,11 +22,11 @@ def print_summary(console: Console, summary: Summary, job: Job, files: Sequence[
         parts += [Text(), _characters(summary)]
     if summary.speakers:
         parts += [Text(), _speakers(summary)]
-    if summary.places:
-        parts += [Text(), _listing("Places", summary.places)]
-    if summary.event_lemmas:
-        parts += [Text(), _listing(f"Events ({summary.events:,})", summary.event_lemmas)]
-    parts += [Text(), *_provenance(job), *_files(files)]
+    if summary.places or summary.event_lemmas:
+        parts += [Text(), _places_and_events(summary)]
+    parts += [Text(), *_provenance(job)]
+    if files:
+        parts += [Text(), _files(files)]
     console.print(Group(*parts))
 
 
@@ -44,7 +43,7 @@ def _counts(summary: Summary) -> Text:
         "quotes": summary.quotes,
         "events": summary.events,
     }
-    return Text(" · ".join(f"{count:,} {what}" for what, count in counts.items()), style=_FAINT)
+    return Text(" · ".join(f"{count:,}\N{NO-BREAK SPACE}{what}" for what, count in counts.items()), style=_FAINT)
 
 
 def _characters(summary: Summary) -> Table:
@@ -85,9 +84,15 @@ def _speaker(line: SpeakerLine) -> Iterable[Text]:
     yield Text(f"“{line.sample}”", style="italic")
 
 
-def _listing(heading: str, counted: Iterable[tuple[str, int]]) -> Group:
-    items = Text(", ").join(Text.assemble(name, (f" {count:,}", _FAINT)) for name, count in counted)
-    return Group(Text(heading, style=_HEADING), Padding(items, (0, 0, 0, 1)))
+def _places_and_events(summary: Summary) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style=_HEADING, no_wrap=True)
+    table.add_column()
+    for heading, counted in (("Places", summary.places), ("Events", summary.event_lemmas)):
+        if counted:
+            items = (Text.assemble(name, (f" {count:,}", _FAINT)) for name, count in counted)
+            table.add_row(heading, Text(", ").join(items))
+    return table
 
 
 def _provenance(job: Job) -> Iterable[Text]:
@@ -105,10 +110,13 @@ def _provenance(job: Job) -> Iterable[Text]:
         yield Text(f"Note: {warning}", style="yellow")
 
 
-def _files(files: Sequence[Path]) -> Iterable[Text]:
-    if files:
-        yield Text.assemble(("Files  ", _HEADING), (f"{files[0].parent}/", "bold"))
-        yield Text("  ".join(file.name for file in files), style=_FAINT)
+def _files(files: Sequence[Path]) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style=_HEADING, no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("Files", Text(f"{files[0].parent}/", style="bold"))
+    table.add_row("", Text("  ".join(file.name for file in files), style=_FAINT))
+    return table
 
 
 def _table() -> Table:

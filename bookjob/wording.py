@@ -11,7 +11,7 @@ _STAGES: Final = {
     "quotes": "Finding what is said",
     "speakers": "Working out who speaks",
     "names": "Gathering each character's names",
-    "coreference": "Working out who “he”, “she” and “they” are",
+    "coreference": "Linking pronouns to characters",
     "characters": "Drawing the characters",
 }
 
@@ -35,13 +35,12 @@ def describe(job: Job) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a span of time as people say it: `0.8 s`, `42 s`, `3 min 5 s`, `1 h 20 min`."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    """Return a span of time as people say it, at least a second: `42 s`, `3 min 5 s`, `2 h`, `1 h 20 min`."""
+    whole = max(1, round(seconds))
+    units = (("h", whole // 3600), ("min", whole // 60 % 60), ("s", whole % 60))
+    # Nobody wants to know the seconds of an hour.
+    parts = [f"{count} {unit}" for unit, count in units[: 2 if whole >= 3600 else 3] if count]
+    return " ".join(parts)
 
 
 def ordinal(number: int) -> str:
