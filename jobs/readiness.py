@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from jobs.errors import AWS_ERRORS, InvalidRequest
 from jobs.request import JobRequest, resolve_pack
 from jobs.service import JobService
+from jobs.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,17 @@ def readiness(service: JobService) -> dict[str, Check]:
         "bucket": _answers(service.documents.check, "bucket"),
         "queue": _answers(service.queue.check, "queue"),
         "worker": _worker(service),
-        "pack": _pack(service),
+        "pack": check_pack(service.settings),
     }
+
+
+def check_pack(settings: Settings) -> Check:
+    """Return whether the deployment is set up with a pack for the default model; asks nothing but the settings."""
+    try:
+        pack, warnings = resolve_pack(JobRequest(), settings)
+    except InvalidRequest as refusal:
+        return Check(ok=False, detail=str(refusal))
+    return Check(ok=True, detail=f"{warnings[0]}." if warnings else f"Jobs run with pack '{pack}' by default.")
 
 
 def _answers(ask: Callable[[], object], name: str) -> Check:
@@ -45,11 +55,3 @@ def _worker(service: JobService) -> Check:
     if heard:
         return Check(ok=True, detail=f"A worker was heard of in the last {seconds} seconds.")
     return Check(ok=False, detail=f"No worker was heard of in the last {seconds} seconds; jobs wait until one starts.")
-
-
-def _pack(service: JobService) -> Check:
-    try:
-        pack, warnings = resolve_pack(JobRequest(), service.settings)
-    except InvalidRequest as refusal:
-        return Check(ok=False, detail=str(refusal))
-    return Check(ok=True, detail=f"Jobs run with pack '{pack}' by default." if not warnings else f"{warnings[0]}.")

@@ -169,7 +169,7 @@ class JobService:
 
     def worker_heard(self) -> bool:
         """Whether a worker was heard of within its lease time."""
-        return self.store.worker_heard_since(self.clock() - timedelta(seconds=self.settings.lease_seconds))
+        return self.store.worker_heard_since(self.clock() - self.lease_time)
 
     def queue_size(self) -> int:
         """Return how many jobs wait, whoever's they are."""

@@ -301,9 +301,13 @@ class JobStore:
         return from_item(answer["Attributes"])
 
     def _rewrite(self, before: Job, after: Job, on: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the transaction's part that turns one record into the other, on a condition."""
+        """Return the transaction's part that turns one record into the other, on a condition.
+
+        The status is always written: a job read after its time says `expired` where its record does not yet.
+        """
         old, new = to_item(before), to_item(after)
-        changes = {name: new.get(name) for name in old | new if old.get(name) != new.get(name)}
+        written = {name for name in old | new if old.get(name) != new.get(name)}
+        changes = {name: new.get(name) for name in written | {"status", "tenant_status"}}
         return {"Update": self._update(before.job_id, changes, on)}
 
     def _update(self, job_id: str, changes: Mapping[str, Item | None], on: Mapping[str, Any]) -> dict[str, Any]:
