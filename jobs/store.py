@@ -236,7 +236,8 @@ class JobStore:
 
     def worker_heard_since(self, at: datetime) -> bool:
         """Whether a worker gave a sign of life after that time."""
-        return self._read(WORKER).get("heard_at", {}).get("S", "") > isoformat(at)
+        heard_at: str = self._read(WORKER).get("heard_at", {}).get("S", "")
+        return heard_at > isoformat(at)
 
     def _count(self, tenant: str, status: Status, now: datetime) -> int:
         pages = self.client.get_paginator("query").paginate(

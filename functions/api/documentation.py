@@ -1,0 +1,119 @@
+"""The API described from the code that serves it: the OpenAPI document, and Swagger UI around it."""
+
+import inspect
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from functions.api import VERSION
+from functions.api.endpoints import JSON, VARIABLE, Endpoint, Model
+from functions.api.models import Problem
+
+DESCRIPTION = (
+    "A text goes in, BookNLP's analysis of it comes out: characters, quotes with their speakers, entities, "
+    "coreference, supersenses and events. Every answer carries `X-Request-ID`, the caller's own or a new one."
+)
+
+#: Statuses that tell when to ask again, in seconds.
+WAITING = (HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+
+#: Where an answer of each kind says more in a header.
+HEADERS = {status: {"Retry-After": {"schema": {"type": "integer"}}} for status in WAITING} | {
+    HTTPStatus.SEE_OTHER: {"Location": {"schema": {"type": "string", "format": "uri"}}}
+}
+
+
+def openapi_document(table: Iterable[Endpoint]) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of the endpoints."""
+    rows = sorted(table, key=lambda row: row.path)
+    refs, components = _schemas(rows)
+    paths: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        paths.setdefault(VARIABLE.sub(r"{\1}", row.path), {})[row.method.lower()] = _operation(row, refs)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Bookjob", "version": VERSION, "description": DESCRIPTION, "license": {"name": "MIT"}},
+        "paths": paths,
+        "components": components,
+    }
+
+
+def openapi_json(table: Iterable[Endpoint]) -> str:
+    """Return the OpenAPI document as it is served and kept in the repository."""
+    return json.dumps(openapi_document(table), indent=2, ensure_ascii=False) + "\n"
+
+
+def swagger_page(table: Iterable[Endpoint]) -> str:
+    """Return the page of Swagger UI over the document; it loads nothing from anywhere else."""
+    # Imported here, since a request in a thousand asks for this page.
+    from aws_lambda_powertools.event_handler.openapi import swagger_ui
+
+    bundled = Path(swagger_ui.__file__).parent
+    return swagger_ui.generate_swagger_html(
+        spec=openapi_json(table).replace("</", "<\\/"),
+        swagger_js=(bundled / "swagger-ui-bundle.min.js").read_text(encoding="utf-8"),
+        swagger_css=(bundled / "swagger-ui.min.css").read_text(encoding="utf-8"),
+        swagger_base_url="",
+        oauth2_config=None,
+    )
+
+
+def _schemas(rows: Sequence[Endpoint]) -> tuple[Mapping[Model, Mapping[str, Any]], Mapping[str, Any]]:
+    """Return a reference to each model's schema, and the components that they refer to."""
+    taken = {model for row in rows for model in (row.body, row.query) if model is not None}
+    given = {row.gives for row in rows if row.gives is not None} | {Problem}
+    modes: list[tuple[Model, JsonSchemaMode]] = [
+        *((model, "validation") for model in sorted(taken, key=_name)),
+        *((model, "serialization") for model in sorted(given, key=_name)),
+    ]
+    refs, definitions = models_json_schema(modes, ref_template="#/components/schemas/{model}")
+    return {model: refs[model, mode] for model, mode in modes}, {"schemas": definitions["$defs"]}
+
+
+def _name(model: Model) -> str:
+    return model.__name__
+
+
+def _operation(row: Endpoint, refs: Mapping[Model, Mapping[str, Any]]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": re.sub(r"\W+", "_", f"{row.method}{row.path}").strip("_").lower(),
+        "summary": inspect.getdoc(row.function),
+        "parameters": [*_path_parameters(row), *_query_parameters(row)],
+        "responses": {str(row.status.value): _success(row, refs)},
+    }
+    if row.body is not None:
+        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": refs[row.body]}}}
+    for status in map(HTTPStatus, row.refuses):
+        operation["responses"][str(status.value)] = _refusal(status, refs)
+    return operation
+
+
+def _path_parameters(row: Endpoint) -> Iterator[dict[str, Any]]:
+    for name, annotation in row.parts.items():
+        schema = TypeAdapter(annotation).json_schema()
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _query_parameters(row: Endpoint) -> Iterator[dict[str, Any]]:
+    schema = row.query.model_json_schema() if row.query is not None else {}
+    for name, field in schema.get("properties", {}).items():
+        yield {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": field}
+
+
+def _success(row: Endpoint, refs: Mapping[Model, Mapping[str, Any]]) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": row.status.phrase}
+    if row.status is not HTTPStatus.NO_CONTENT:
+        schema = refs[row.gives] if row.gives is not None else {}
+        answer["content"] = {content_type: {"schema": schema} for content_type in row.types}
+    return answer
+
+
+def _refusal(status: HTTPStatus, refs: Mapping[Model, Mapping[str, Any]]) -> dict[str, Any]:
+    answer = {"description": status.phrase, "content": {JSON: {"schema": refs[Problem]}}}
+    return answer | ({"headers": HEADERS[status]} if status in HEADERS else {})

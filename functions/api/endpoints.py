@@ -1,0 +1,127 @@
+"""How a function becomes a route: what it takes and gives is read from its signature, once, for HTTP and for OpenAPI.
+
+A parameter named `body` or `query` is a pydantic model of the request's JSON body or query string; every other one is
+a part of the path. The model that it returns is the answer's JSON; None is an answer without a body; a whole Response
+goes out as it is.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from pydantic import BaseModel
+
+from functions.api.bodies import json_object
+from functions.api.validation import validated
+
+F = TypeVar("F", bound=Callable[..., Any])
+Model = type[BaseModel]
+
+JSON = "application/json"
+
+#: A variable part of a path, as Powertools writes it.
+VARIABLE = re.compile(r"<(\w+)>")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One row of the API's table of contents."""
+
+    method: str
+    path: str
+    function: Callable[..., Any]
+    #: The status of success.
+    status: HTTPStatus
+    #: What else it answers.
+    refuses: tuple[int, ...]
+    body: Model | None
+    query: Model | None
+    #: The variable parts of the path and their types.
+    parts: Mapping[str, Any]
+    #: The model of the answer, where it is JSON of one.
+    gives: Model | None
+    #: The content types of the answer.
+    types: tuple[str, ...]
+
+    def matches(self, path: str) -> bool:
+        """Whether a request's path is this endpoint's, whatever its method."""
+        return re.fullmatch(VARIABLE.sub("[^/]+", self.path), path) is not None
+
+
+class Endpoints:
+    """The API's table of contents: what `routes` declares, as Powertools routes it and OpenAPI describes it."""
+
+    def __init__(self) -> None:
+        self.router = Router()  # type: ignore[no-untyped-call]
+        self.table: list[Endpoint] = []
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The event of the present request."""
+        return self.router.current_event.raw_event
+
+    def endpoint(
+        self,
+        method: str,
+        path: str,
+        *,
+        status: HTTPStatus = HTTPStatus.OK,
+        refuses: tuple[int, ...] = (),
+        gives: Model | None = None,
+        types: tuple[str, ...] = (JSON,),
+    ) -> Callable[[F], F]:
+        """Return the decorator that makes its function answer the method and path.
+
+        `gives` tells the answer's model where the function returns a whole Response.
+        """
+
+        def register(function: F) -> F:
+            takes = inspect.get_annotations(function, eval_str=True)
+            returned = takes.pop("return")
+            row = Endpoint(
+                method=method,
+                path=path,
+                function=function,
+                status=status,
+                refuses=refuses,
+                body=takes.pop("body", None),
+                query=takes.pop("query", None),
+                parts=takes,
+                gives=gives or (returned if inspect.isclass(returned) and issubclass(returned, BaseModel) else None),
+                types=types,
+            )
+            self.table.append(row)
+            self.router.route(path, method)(self._route(row))
+            return function
+
+        return register
+
+    def methods(self, path: str) -> list[str]:
+        """Return the methods that a request's path takes; none for a path that is not the API's."""
+        return sorted({row.method for row in self.table if row.matches(path)})
+
+    def _route(self, row: Endpoint) -> Callable[..., Response[str]]:
+        def answer(**arguments: Any) -> Response[str]:
+            if row.body is not None:
+                arguments["body"] = validated(row.body, json_object(self.event))
+            if row.query is not None:
+                arguments["query"] = validated(row.query, self.event.get("queryStringParameters") or {})
+            return _shaped(row.function(**arguments), row.status)
+
+        return answer
+
+
+def json_response(body: BaseModel, status: HTTPStatus, headers: Mapping[str, str] | None = None) -> Response[str]:
+    """Return the answer whose body is the model's JSON."""
+    return Response(status.value, content_type=JSON, body=body.model_dump_json(), headers=headers)
+
+
+def _shaped(answer: BaseModel | Response[str] | None, status: HTTPStatus) -> Response[str]:
+    if isinstance(answer, Response):
+        return answer
+    return Response(status.value) if answer is None else json_response(answer, status)

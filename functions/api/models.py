@@ -1,0 +1,272 @@
+"""The shapes of the HTTP contract: what a caller sends and what it gets back."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StrictStr
+
+from jobs.clock import Instant
+from jobs.documents import FILES
+from jobs.model import Job, ModelName, Stats, Status
+from jobs.readiness import Check
+from jobs.request import JobRequest
+from jobs.settings import Settings
+
+JobId = Annotated[str, Field(description="The job's id.", json_schema_extra={"format": "uuid"})]
+FileName = Annotated[str, Field(description="Which of BookNLP's files.", json_schema_extra={"enum": list(FILES)})]
+
+
+class Submission(JobRequest):
+    """A text and how it is to be read."""
+
+    text: StrictStr = Field(description="1 to 5,000,000 characters, at least one of them not white space.")
+
+
+class Answer(BaseModel):
+    """The base of every JSON answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class JobAccepted(Answer):
+    """A job that was stored and queued."""
+
+    job_id: str
+    status: Status
+    submitted_at: Instant
+    queue_position: int | None = Field(description="1 for the next to run.")
+    model: ModelName
+    pack: str = Field(description="The model pack that will run.")
+    book_id: str | None
+    warnings: tuple[str, ...] = Field(description="What differs from the request.")
+
+    @classmethod
+    def of(cls, job: Job, queue_position: int | None) -> Self:
+        """Return the answer about a job that was just submitted."""
+        return cls(
+            job_id=job.job_id,
+            status=job.status,
+            submitted_at=job.submitted_at,
+            queue_position=queue_position,
+            model=job.model,
+            pack=job.pack,
+            book_id=job.book_id,
+            warnings=job.warnings,
+        )
+
+
+class JobStatus(Answer):
+    """A job as it stands now."""
+
+    job_id: str
+    status: Status
+    progress: float = Field(ge=0, le=100, description="Percent of the work done.")
+    submitted_at: Instant
+    started_at: Instant | None
+    completed_at: Instant | None = Field(description="When it ended, whichever way.")
+    error_message: str | None
+    queue_position: int | None = Field(description="1 for the next to run; null when it does not wait.")
+    stage: str | None = Field(description="The engine's stage that runs now.")
+    eta_seconds: float | None = Field(description="Estimated seconds of work left.")
+    book_id: str | None
+    model: ModelName
+    pack: str = Field(description="The model pack that runs, as name@version once it is loaded.")
+    attempt: int = Field(description="How often a worker has taken the job up.")
+    token_count: int | None
+    expires_at: Instant | None = Field(description="When the result goes; null until the job ends.")
+    warnings: tuple[str, ...] = Field(description="What differs from the request.")
+
+    @classmethod
+    def of(cls, job: Job, queue_position: int | None) -> Self:
+        """Return the answer about a job."""
+        return cls(
+            job_id=job.job_id,
+            status=job.status,
+            progress=round(job.progress, 1),
+            submitted_at=job.submitted_at,
+            started_at=job.started_at,
+            completed_at=job.completed_at,
+            error_message=job.error_message,
+            queue_position=queue_position,
+            stage=job.stage,
+            eta_seconds=job.eta_seconds,
+            book_id=job.book_id,
+            model=job.model,
+            pack=job.pack,
+            attempt=job.attempt,
+            token_count=job.token_count,
+            expires_at=None if job.expires_at is None else datetime.fromtimestamp(job.expires_at, UTC),
+            warnings=job.warnings,
+        )
+
+
+class JobCancelled(Answer):
+    """A job that was called off before it ran."""
+
+    job_id: str
+    status: Literal["cancelled"] = "cancelled"
+
+
+class Column(BaseModel):
+    """The base of the result's rows: BookNLP's own columns, and whatever a later version adds."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Token(Column):
+    """A row of BookNLP's `.tokens`; offsets are in bytes of the text as UTF-8."""
+
+    paragraph_ID: int  # noqa: N815
+    sentence_ID: int  # noqa: N815
+    token_ID_within_sentence: int  # noqa: N815
+    token_ID_within_document: int  # noqa: N815
+    word: str
+    lemma: str
+    byte_onset: int
+    byte_offset: int
+    POS_tag: str
+    fine_POS_tag: str  # noqa: N815
+    dependency_relation: str
+    syntactic_head_ID: int  # noqa: N815
+    event: str
+
+
+class Entity(Column):
+    """A row of BookNLP's `.entities`; tokens are named by their number in the document, both ends included."""
+
+    COREF: int
+    start_token: int
+    end_token: int
+    prop: str
+    cat: str
+    text: str
+
+
+class Quote(Column):
+    """A row of BookNLP's `.quotes`; the speaker's columns are null where none was found."""
+
+    quote_start: int
+    quote_end: int
+    mention_start: int | None
+    mention_end: int | None
+    mention_phrase: str | None
+    char_id: int | None
+    quote: str
+
+
+class Supersense(Column):
+    """A row of BookNLP's `.supersense`."""
+
+    start_token: int
+    end_token: int
+    supersense_category: str
+    text: str
+
+
+class Event(Column):
+    """A token that tells of something that happens."""
+
+    token_ID_within_document: int  # noqa: N815
+    word: str
+    lemma: str
+
+
+class Analysis(Answer):
+    """What BookNLP found in the text."""
+
+    tokens: list[Token]
+    entities: list[Entity]
+    quotes: list[Quote]
+    characters: list[dict[str, object]] = Field(description="As in BookNLP's .book file.")
+    events: list[Event]
+    supersenses: list[Supersense]
+
+
+class JobResult(Answer):
+    """A completed job's result."""
+
+    job_id: str
+    status: Literal["completed"]
+    result: Analysis
+    submitted_at: Instant
+    started_at: Instant
+    completed_at: Instant
+    processing_time_ms: int
+    token_count: int
+
+
+class JobStats(Answer):
+    """The caller's jobs counted by state, and the deployment's limits."""
+
+    total_jobs: int
+    queue_size: int = Field(description="Jobs that wait, whoever's they are.")
+    max_queue_size: int
+    pending: int
+    running: int
+    completed: int
+    failed: int
+    cancelled: int
+    worker_running: bool = Field(description="Whether a worker was heard of within its lease time.")
+    max_document_size: int = Field(description="The longest text, in characters.")
+    job_ttl_seconds: int
+    max_concurrent_jobs: Literal[1] = Field(description="Books are read one at a time.")
+
+    @classmethod
+    def of(cls, stats: Stats, queue_size: int, settings: Settings) -> Self:
+        """Return the answer from the counts and the settings that bound them."""
+        return cls(
+            total_jobs=stats.total,
+            queue_size=queue_size,
+            max_queue_size=settings.max_queue_size,
+            pending=stats.pending,
+            running=stats.running,
+            completed=stats.completed,
+            failed=stats.failed,
+            cancelled=stats.cancelled,
+            worker_running=stats.worker_running,
+            max_document_size=settings.max_document_size,
+            job_ttl_seconds=settings.job_ttl_seconds,
+            max_concurrent_jobs=1,
+        )
+
+
+class Health(Answer):
+    """That the API runs; nothing else was asked."""
+
+    status: Literal["healthy"] = "healthy"
+    model_status: Literal["ready", "warming", "error"] = Field(
+        description="Whether the deployment is set up with a pack for the default model; /ready looks at the worker."
+    )
+    version: str
+    timestamp: Instant
+
+
+class CheckResult(Answer):
+    """What came of looking at one dependency."""
+
+    ok: bool
+    detail: str
+
+
+class Readiness(Answer):
+    """Whether everything that a job needs on its way answers."""
+
+    status: Literal["ready", "not ready"]
+    detail: str
+    checks: dict[str, CheckResult]
+
+    @classmethod
+    def of(cls, checks: dict[str, Check]) -> Self:
+        """Return the answer from the checks; ready when all of them are."""
+        failed = [name for name, check in checks.items() if not check.ok]
+        return cls(
+            status="not ready" if failed else "ready",
+            detail=f"Not ready: {', '.join(failed)}." if failed else "Everything that a job needs answers.",
+            checks={name: CheckResult(ok=check.ok, detail=check.detail) for name, check in checks.items()},
+        )
+
+
+class Problem(Answer):
+    """Every answer that is not a success."""
+
+    detail: str = Field(description="What was wrong and what to do.")

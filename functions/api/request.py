@@ -1,0 +1,31 @@
+"""Who asks, and under which id, as the event of the request that is being answered tells it."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+#: Whose jobs are whose, where no keys are asked for: all callers are one tenant.
+PUBLIC = "public"
+
+#: The longest request id that is taken over from a caller, in characters.
+LONGEST_REQUEST_ID = 128
+
+REQUEST_ID_HEADER = "X-Request-ID"
+
+
+def tenant_of(event: Mapping[str, Any]) -> str:  # noqa: ARG001
+    """Return whose jobs the caller may see."""
+    return PUBLIC
+
+
+def headers_of(event: Mapping[str, Any]) -> dict[str, str]:
+    """Return the request's headers, their names in lower case."""
+    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+
+
+def request_id_of(event: Mapping[str, Any]) -> str:
+    """Return the caller's own id of its request if it can be logged and echoed, else the gateway's or a new one."""
+    given = headers_of(event).get(REQUEST_ID_HEADER.lower(), "")
+    if 0 < len(given) <= LONGEST_REQUEST_ID and given.isascii() and given.isprintable():
+        return given
+    return event.get("requestContext", {}).get("requestId") or str(uuid.uuid4())

@@ -1,0 +1,124 @@
+"""The API's table of contents. Each route calls the job core and shapes what it says."""
+
+from functools import cache
+from http import HTTPStatus
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import Response
+
+from functions.api import VERSION
+from functions.api.delivery import deliver
+from functions.api.documentation import openapi_json, swagger_page
+from functions.api.endpoints import Endpoints, json_response
+from functions.api.models import (
+    FileName,
+    Health,
+    JobAccepted,
+    JobCancelled,
+    JobId,
+    JobResult,
+    JobStats,
+    JobStatus,
+    Readiness,
+    Submission,
+)
+from functions.api.request import tenant_of
+from jobs.clock import utc_now
+from jobs.model import Job
+from jobs.readiness import check_pack, readiness
+from jobs.service import JobService
+from jobs.settings import Settings
+
+logger = Logger()
+api = Endpoints()
+
+JSON, HTML, TSV = "application/json", "text/html; charset=utf-8", "text/tab-separated-values; charset=utf-8"
+FILE_TYPES = {"book": JSON, "book.html": HTML}
+
+#: A page made of a stranger's book may show itself and do nothing else.
+HARMLESS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
+
+
+@cache
+def jobs() -> JobService:
+    """Return the job service, connected once for the life of the Lambda environment."""
+    return JobService.connect(Settings.from_environment())
+
+
+def tenant() -> str:
+    """Return whose jobs the caller of the present request may see."""
+    return tenant_of(api.event)
+
+
+def logged(job: Job) -> Job:
+    """Return the job, having made every later line of the request's log name it."""
+    logger.append_keys(**job.log_context(), stage=job.stage)
+    return job
+
+
+@api.endpoint("POST", "/v1/jobs", refuses=(400, 413, 415, 503))
+def submit(body: Submission) -> JobAccepted:
+    """Submit a text: it is stored and queued, and read when its turn comes."""
+    job = logged(jobs().submit(body, body.text, tenant()))
+    return JobAccepted.of(job, jobs().queue_position(job))
+
+
+@api.endpoint("GET", "/v1/jobs/stats", refuses=(503,))
+def stats() -> JobStats:
+    """Count your jobs by state and tell the deployment's limits."""
+    return JobStats.of(jobs().stats(tenant()), jobs().queue_size(), jobs().settings)
+
+
+@api.endpoint("GET", "/v1/jobs/<job_id>", refuses=(404, 503))
+def status(job_id: JobId) -> JobStatus:
+    """Tell how a job stands. An expired one is told of for a day."""
+    job = logged(jobs().get(job_id, tenant()))
+    return JobStatus.of(job, jobs().queue_position(job))
+
+
+@api.endpoint("DELETE", "/v1/jobs/<job_id>", refuses=(404, 409, 503))
+def cancel(job_id: JobId) -> JobCancelled:
+    """Call off a job that waits."""
+    job = logged(jobs().cancel(job_id, tenant()))
+    return JobCancelled(job_id=job.job_id)
+
+
+@api.endpoint("GET", "/v1/jobs/<job_id>/result", gives=JobResult, refuses=(303, 404, 409, 425, 503))
+def result(job_id: JobId) -> Response[str]:
+    """Fetch a completed job's result; one that is too large for an answer is linked to."""
+    return deliver(jobs().result(job_id, tenant()), JSON, api.event)
+
+
+@api.endpoint("GET", "/v1/jobs/<job_id>/files/<name>", types=(TSV, JSON, HTML), refuses=(303, 404, 409, 425, 503))
+def file(job_id: JobId, name: FileName) -> Response[str]:
+    """Fetch one of BookNLP's own files, byte for byte."""
+    stored = jobs().file(job_id, tenant(), name)
+    return deliver(stored, FILE_TYPES.get(name, TSV), api.event, HARMLESS if name == "book.html" else {})
+
+
+@api.endpoint("GET", "/health")
+@api.endpoint("GET", "/v1/health")
+def health() -> Health:
+    """Tell that the API runs; nothing else is asked."""
+    installed = check_pack(jobs().settings).ok
+    return Health(model_status="ready" if installed else "error", version=VERSION, timestamp=utc_now())
+
+
+@api.endpoint("GET", "/ready", gives=Readiness, refuses=(503,))
+@api.endpoint("GET", "/v1/ready", gives=Readiness, refuses=(503,))
+def ready() -> Response[str]:
+    """Ask everything that a job needs on its way; 503 unless all of it answers."""
+    checks = Readiness.of(readiness(jobs()))
+    return json_response(checks, HTTPStatus.OK if checks.status == "ready" else HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+@api.endpoint("GET", "/openapi.json")
+def openapi() -> Response[str]:
+    """Describe this API in OpenAPI 3.1."""
+    return Response(HTTPStatus.OK.value, content_type=JSON, body=openapi_json(api.table), compress=True)
+
+
+@api.endpoint("GET", "/docs", types=(HTML,))
+def docs() -> Response[str]:
+    """Show this API in Swagger UI."""
+    return Response(HTTPStatus.OK.value, content_type=HTML, body=swagger_page(api.table), compress=True)
