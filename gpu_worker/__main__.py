@@ -14,8 +14,7 @@ from pydantic import ValidationError
 
 from gpu_worker.connections import Connections
 from gpu_worker.consumer import Consumer
-from gpu_worker.engine_port import BOOKNLP
-from gpu_worker.engine_process import EngineProcess
+from gpu_worker.engine_process import BOOKNLP, EngineProcess
 from gpu_worker.logs import logger
 from gpu_worker.settings import WorkerSettings
 from gpu_worker.shutdown import Shutdown

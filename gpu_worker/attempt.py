@@ -49,7 +49,7 @@ class Attempt:
         document = self._fetch_text(job)
         loaded = self._load(self._pack_folder(job))
         persist(lambda: self._connections.store.note_pack(lease, loaded.pack))
-        name = fingerprint(document, loaded.identity, job)
+        name = fingerprint(document, loaded.digest, job)
         checkpoints = StoredCheckpoints(self._connections.documents, job.job_id, name, self._scratch)
         checkpoints.fetch()
         return self._analyze(job, checkpoints)
@@ -114,9 +114,9 @@ class Attempt:
                 case None:
                     self._check_silence(time.monotonic() - heard_at)
                     continue
-                case Advanced(advance):
-                    begin_stage(advance.stage)
-                    self._heartbeat.note(advance)
+                case Advanced(stage):
+                    begin_stage(stage)
+                    self._heartbeat.note(event)
                 case Saved(stage):
                     logger.info("stage done", done=stage)
                     if checkpoints is not None:

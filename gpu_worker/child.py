@@ -13,11 +13,13 @@ import threading
 from dataclasses import dataclass, field
 from importlib import import_module
 from multiprocessing.connection import Connection
+from operator import attrgetter
 from pathlib import Path
 from typing import cast
 
-from gpu_worker.engine_port import Advance, EngineLoader, Hooks, LoadedEngine
-from gpu_worker.errors import PermanentFailure, Stopped, TransientFailure
+from gpu_worker.engine import Cancelled, EngineError, Options, PackError, Progress, Stage, Task, UnreadableText
+from gpu_worker.engine.options import CATEGORIES
+from gpu_worker.engine_port import Engine, EngineLoader
 from gpu_worker.logs import logger
 from gpu_worker.protocol import (
     Advanced,
@@ -79,12 +81,12 @@ class FolderCheckpoints:
     scratch: Scratch
     line: Line
 
-    def load(self, stage: str) -> bytes | None:
+    def load(self, stage: Stage) -> bytes | None:
         """Return what an earlier attempt saved of the stage, or None."""
         place = self.scratch.checkpoint(stage)
         return place.read_bytes() if place.exists() else None
 
-    def save(self, stage: str, state: bytes) -> None:
+    def save(self, stage: Stage, state: bytes) -> None:
         """Keep the stage's output and tell the worker."""
         self.scratch.checkpoint(stage).write_bytes(state)
         self.line.say(Saved(stage))
@@ -96,7 +98,7 @@ class Child:
     def __init__(self, line: Line, load_engine: EngineLoader) -> None:
         self._line = line
         self._load_engine = load_engine
-        self._engine: LoadedEngine | None = None
+        self._engine: Engine | None = None
         self._pack_folder: Path | None = None
 
     def obey_forever(self) -> None:
@@ -107,46 +109,72 @@ class Child:
     def _answer(self, command: Load | Analyze) -> FinalAnswer:
         try:
             return self._load(command) if isinstance(command, Load) else self._analyze(command)
-        except Stopped:
+        except Cancelled:
             return Halted()
-        except PermanentFailure as failure:
-            logger.warning("the engine refused", exc_info=True)
-            return Failed(str(failure), permanent=True)
-        except TransientFailure as failure:
-            logger.warning("the engine failed", exc_info=True)
-            return Failed(str(failure), permanent=False)
-        except Exception:
-            logger.exception("the engine met an internal error")
-            return Failed("The engine met an internal error; the worker's log has the details.", permanent=False)
+        except Exception as error:
+            logger.exception("the engine failed")
+            return _failure(error)
 
     def _load(self, command: Load) -> Loaded:
         if self._engine is None or self._pack_folder != command.pack_folder:
             self._engine = None  # so that two packs never share the memory
             self._engine = self._load_engine(command.pack_folder)
             self._pack_folder = command.pack_folder
-        return Loaded(self._engine.pack, self._engine.identity)
+        pack = self._engine.pack
+        return Loaded(f"{pack.name}@{pack.version}", pack.digest)
 
     def _analyze(self, order: Analyze) -> Finished:
         if self._engine is None:
-            raise TransientFailure("The engine has no model pack loaded.")
+            raise EngineError("no model pack is loaded")
         self._line.folder = order.folder
         scratch = Scratch(order.folder)
-        hooks = Hooks(self._advance, FolderCheckpoints(scratch, self._line), self._line.stop.is_set)
-        text = scratch.text.read_bytes().decode()
-        reading = self._engine.read(text, order.pipeline, order.options, hooks)
+        analysis = self._engine.analyze(
+            scratch.text.read_bytes().decode(),
+            _options(order),
+            on_progress=self._advance,
+            checkpoints=FolderCheckpoints(scratch, self._line),
+            cancelled=self._line.stop.is_set,
+        )
         completed_at = utc_now()
-        write_results(order, reading, completed_at)
-        self._line.folder = None
-        return Finished(reading.token_count, completed_at)
+        write_results(order, analysis, completed_at)
+        return Finished(analysis.token_count, completed_at)
 
-    def _advance(self, advance: Advance) -> None:
-        self._line.say(Advanced(advance))
+    def _advance(self, progress: Progress) -> None:
+        self._line.say(Advanced(progress.stage, progress.fraction, progress.eta_seconds))
+
+
+def _options(order: Analyze) -> Options:
+    """Return a job's options as the engine takes them; raises UnreadableText where it takes no such options."""
+    try:
+        return Options(
+            tasks=frozenset(map(Task, order.pipeline)),
+            pronominal_coref_only=order.options.pronominal_coref_only,
+            referential_gender_cats=order.options.referential_gender_cats or CATEGORIES,
+            compat=order.options.compat,
+        )
+    except ValueError as error:
+        raise UnreadableText(f"the options contradict each other: {error}") from error
+
+
+def _failure(error: Exception) -> Failed:
+    """Return what a caller is told of an error: nothing of the code, its paths or its stack."""
+    match error:
+        case UnreadableText():
+            return Failed(f"The text could not be analysed: {error}.", permanent=True)
+        case PackError():
+            return Failed("The model pack is damaged or not one that this engine can run.", permanent=True)
+        case EngineError():
+            return Failed(f"The engine failed: {error}.", permanent=False)
+        case MemoryError():
+            return Failed("The text needs more memory than the worker has; split it.", permanent=False)
+        case _:
+            return Failed("The engine met an internal error; the worker's log has the details.", permanent=False)
 
 
 def find_loader(name: str) -> EngineLoader:
     """Return the loader that `module:function` names."""
     module, _, function = name.partition(":")
-    return cast("EngineLoader", getattr(import_module(module), function))
+    return cast("EngineLoader", attrgetter(function)(import_module(module)))
 
 
 def main(descriptor: int, loader: str) -> None:

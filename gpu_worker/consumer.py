@@ -57,12 +57,13 @@ class Consumer:
             self._engine.start()
             while not self._shutdown.requested:
                 self._sign.give()
-                self._consume_one()
+                self.consume_one()
         finally:
             self._engine.kill()
             self._sign.end()
 
-    def _consume_one(self) -> None:
+    def consume_one(self) -> None:
+        """Wait a moment for a message, and do what it wakes this worker for."""
         settings = self._connections.settings
         try:
             wait = min(POLL, int(settings.beat_seconds))

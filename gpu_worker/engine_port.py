@@ -1,30 +1,37 @@
-"""The narrow seam behind which the engine sits: what the worker asks of it and nothing more.
+"""The narrow seam behind which the engine sits: what of `gpu_worker.engine` the worker calls, and nothing more.
 
-The worker's own process never imports an engine. It names a loader, `module:function`, which the child process
-imports and calls with a pack's folder.
+Only the child process imports an engine. The worker names a loader, `module:function`, which the child calls with a
+pack's folder.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from jobs.model import Options, TaskName
-
-#: The loader of the product's own engine.
-BOOKNLP = "gpu_worker.booknlp_engine:load"
+from gpu_worker.engine import Options, Progress
+from gpu_worker.engine.checkpoints import Checkpoints
 
 
-@dataclass(frozen=True, slots=True)
-class Advance:
-    """How far the engine is: the stage that runs, the share of all work done from 0 to 1, seconds left."""
+class Pack(Protocol):
+    """The weights that an engine has loaded."""
 
-    stage: str
-    fraction: float
-    eta_seconds: float | None = None
+    @property
+    def name(self) -> str:
+        """The pack's name."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """The pack's version."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """A digest of every byte of the pack."""
+        ...
 
 
-class Reading(Protocol):
+class Analysis(Protocol):
     """What an engine found in a text."""
 
     @property
@@ -36,53 +43,31 @@ class Reading(Protocol):
         """Return BookNLP's output files by the names of `jobs.documents.FILES`."""
         ...
 
-    def document(self) -> Mapping[str, Iterable[object]]:
-        """Return the result's sections, each an iterable of JSON-like items that is read once."""
+    def sections(self) -> Mapping[str, Iterable[object]]:
+        """Return the result's parts, each an iterable of JSON-like items that is read once."""
         ...
 
 
-class Checkpoints(Protocol):
-    """Where the outputs of finished stages are kept for a later attempt."""
-
-    def load(self, stage: str) -> bytes | None:
-        """Return what an earlier attempt saved of the stage, or None."""
-        ...
-
-    def save(self, stage: str, state: bytes) -> None:
-        """Keep the stage's output."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """What an engine calls while it works."""
-
-    on_progress: Callable[[Advance], None]
-    checkpoints: Checkpoints
-    #: Whether to stop; the engine asks often and then raises `gpu_worker.errors.Stopped`.
-    cancelled: Callable[[], bool]
-
-
-class LoadedEngine(Protocol):
-    """An engine with a pack's weights in memory."""
+class Engine(Protocol):
+    """An engine with a pack in memory."""
 
     @property
-    def pack(self) -> str:
-        """The pack as callers see it, `name@version`."""
+    def pack(self) -> Pack:
+        """The pack that is loaded."""
         ...
 
-    @property
-    def identity(self) -> str:
-        """What of code and weights decides the output: checkpoints of another identity are not used."""
+    def analyze(
+        self,
+        text: str,
+        options: Options,
+        *,
+        on_progress: Callable[[Progress], None],
+        checkpoints: Checkpoints,
+        cancelled: Callable[[], bool],
+    ) -> Analysis:
+        """Analyse the text; raises the errors of `gpu_worker.engine.errors`."""
         ...
 
-    def read(self, text: str, pipeline: tuple[TaskName, ...], options: Options, hooks: Hooks) -> Reading:
-        """Analyse the text.
 
-        Raises `PermanentFailure` for a text that can never be read, `Stopped` when told to stop.
-        """
-        ...
-
-
-#: Loads the pack of a folder; raises `PermanentFailure` when it is not one that the engine can run.
-EngineLoader = Callable[[Path], LoadedEngine]
+#: Returns an engine with the pack of a folder; raises PackError when the folder holds none.
+EngineLoader = Callable[[Path], Engine]

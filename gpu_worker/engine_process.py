@@ -11,6 +11,9 @@ from gpu_worker.errors import EngineDied
 from gpu_worker.logs import logger
 from gpu_worker.protocol import Command, Event, FinalAnswer, Stop
 
+#: The loader of the product's own engine.
+BOOKNLP = "gpu_worker.engine:Engine.load"
+
 #: How long a process whose pipe closed may take to be gone, in seconds.
 LAST_BREATH = 5
 

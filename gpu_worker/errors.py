@@ -17,10 +17,6 @@ class EngineDied(TransientFailure):
     """The engine's process ended without an answer."""
 
 
-class Stopped(WorkerError):
-    """The engine ended its work early because it was told to."""
-
-
 class CancelRequested(WorkerError):
     """The job's caller asked for it to stop."""
 

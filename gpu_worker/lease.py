@@ -11,10 +11,10 @@ from types import TracebackType
 from typing import Self
 
 from gpu_worker.connections import Connections
-from gpu_worker.engine_port import Advance
 from gpu_worker.errors import CancelRequested
 from gpu_worker.logs import logger
 from gpu_worker.progress import ProgressReport
+from gpu_worker.protocol import Advanced
 from gpu_worker.sign_of_life import SignOfLife
 from jobs.errors import AWS_ERRORS, JobNotFound, LeaseLost
 from jobs.model import Job, Lease, Status
@@ -50,9 +50,9 @@ class Heartbeat:
         self._over.set()
         self._thread.join()
 
-    def note(self, advance: Advance) -> None:
+    def note(self, advanced: Advanced) -> None:
         """Take in how far the engine is; the record is told when it is due."""
-        self._report.note(advance)
+        self._report.note(advanced)
 
     def check(self) -> None:
         """Return if the job may go on; raises LeaseLost or CancelRequested."""

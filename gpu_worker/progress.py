@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from gpu_worker.engine_port import Advance
+from gpu_worker.protocol import Advanced
 from jobs.model import Progress
 
 #: The least time between two writes.
@@ -24,12 +24,12 @@ class ProgressReport:
     _told: Progress | None = field(default=None, init=False)
     _told_at: datetime | None = field(default=None, init=False)
 
-    def note(self, advance: Advance) -> None:
+    def note(self, advanced: Advanced) -> None:
         """Take in how far the engine is."""
-        percent = min(round(advance.fraction * 100, 1), CEILING)
+        percent = min(round(advanced.fraction * 100, 1), CEILING)
         if self._latest is not None:
             percent = max(percent, self._latest.percent)
-        self._latest = Progress(advance.stage, percent, advance.eta_seconds)
+        self._latest = Progress(advanced.stage, percent, advanced.eta_seconds)
 
     def due(self, now: datetime) -> Progress | None:
         """Return what to write now: nothing within a second of the last write or without a visible change."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from gpu_worker.engine_port import Advance
 from jobs.model import Options, TaskName
 
 
@@ -22,10 +21,10 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The final answer to `Load`: the pack as `name@version`, and what decides the engine's output."""
+    """The final answer to `Load`: the pack as `name@version`, and a digest of every byte of it."""
 
     pack: str
-    identity: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +41,11 @@ class Analyze:
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """The engine moved on."""
+    """How far the engine is: the stage that runs, the share of all work done from 0 to 1, seconds left."""
 
-    advance: Advance
+    stage: str
+    fraction: float
+    eta_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

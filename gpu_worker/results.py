@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from gpu_worker.engine_port import Reading
+from gpu_worker.engine_port import Analysis
 from gpu_worker.protocol import Analyze
 from gpu_worker.scratch import Scratch
 from jobs.clock import isoformat
@@ -26,17 +26,17 @@ def processing_time_ms(started_at: datetime, completed_at: datetime) -> int:
     return round((completed_at - started_at).total_seconds() * 1000)
 
 
-def write_results(order: Analyze, reading: Reading, completed_at: datetime) -> None:
+def write_results(order: Analyze, analysis: Analysis, completed_at: datetime) -> None:
     """Write the result's body and BookNLP's own files into the attempt's folder."""
     scratch = Scratch(order.folder)
     with _gzipped(scratch.result) as out:
-        _write_body(out, order, reading, completed_at)
-    for name, content in reading.files().items():
+        _write_body(out, order, analysis, completed_at)
+    for name, content in analysis.files().items():
         with _gzipped(scratch.file(name)) as out:
             out.write(content)
 
 
-def _write_body(out: IO[str], order: Analyze, reading: Reading, completed_at: datetime) -> None:
+def _write_body(out: IO[str], order: Analyze, analysis: Analysis, completed_at: datetime) -> None:
     """Write what `GET /v1/jobs/{job_id}/result` answers."""
     head = {"job_id": order.job_id, "status": "completed"}
     tail = {
@@ -44,10 +44,10 @@ def _write_body(out: IO[str], order: Analyze, reading: Reading, completed_at: da
         "started_at": isoformat(order.started_at),
         "completed_at": isoformat(completed_at),
         "processing_time_ms": processing_time_ms(order.started_at, completed_at),
-        "token_count": reading.token_count,
+        "token_count": analysis.token_count,
     }
     out.write(f'{_json(head)[:-1]},"result":')
-    _write_sections(out, reading.document())
+    _write_sections(out, analysis.sections())
     out.write(f",{_json(tail)[1:]}")
 
 
