@@ -1,0 +1,66 @@
+"""Viterbi decoding of a linear-chain conditional random field (Lafferty et al., ICML 2001), over a whole batch.
+
+Follows `CRF.viterbi_decode` of upstream's `common/crf.py`. There the back-trace starts at the end of the batch's
+longest sequence and so walks through the padding of the shorter ones, which can change their last tags. Here it
+starts at each sequence's own end; `trailing` asks for upstream's walk, when its very output is wanted.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+#: The score of a state that cannot be.
+_IMPOSSIBLE = -10_000.0
+
+
+class Crf:
+    """Scores of moving from tag to tag; the last two tags are the start and the stop of a sequence."""
+
+    def __init__(self, transitions: Tensor) -> None:
+        """Take the scores `[to, from]`."""
+        self._transitions = transitions
+        self._scores = transitions.float().cpu().numpy()
+
+    @property
+    def tags(self) -> int:
+        """How many tags there are, start and stop included."""
+        return self._scores.shape[0]
+
+    def decode(
+        self, emissions: Tensor, lengths: NDArray[np.int64], trailing: NDArray[np.int64] | None = None
+    ) -> NDArray[np.int64]:
+        """Return the best tags, `[batch, steps]`; beyond `lengths + trailing` they mean nothing.
+
+        `emissions` is `[batch, steps, tags]`. `trailing` counts the steps of padding after each sequence that the
+        back-trace walks through (none by default).
+        """
+        best = self._forward(emissions, lengths)
+        ends = lengths if trailing is None else lengths + trailing
+        return self._backward(best, ends)
+
+    def _forward(self, emissions: Tensor, lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the score of the best path to each tag before each step, `[steps + 1, batch, tags]`."""
+        batch, steps, tags = emissions.shape
+        remaining = torch.as_tensor(lengths, device=emissions.device)[:, None]
+        by_step = emissions.transpose(0, 1).contiguous()
+        scores = torch.full((batch, tags), _IMPOSSIBLE, device=emissions.device)
+        scores[:, tags - 2] = 0
+        history = torch.empty((steps + 1, batch, tags), device=emissions.device)
+        history[0] = scores
+        for step in range(steps):
+            reached = (scores[:, None, :] + self._transitions).amax(2) + by_step[step]
+            scores = torch.where(remaining > step, reached, scores)
+            scores = torch.where(remaining == step + 1, scores + self._transitions[tags - 1], scores)
+            history[step + 1] = scores
+        return history.cpu().numpy()
+
+    def _backward(self, best: NDArray[np.float32], ends: NDArray[np.int64]) -> NDArray[np.int64]:
+        steps, batch, _ = best.shape
+        tag = best[-1].argmax(1)
+        path = np.zeros((batch, steps - 1), np.int64)
+        for step in range(steps - 2, -1, -1):
+            path[:, step] = tag
+            before = (best[step] + self._scores[tag]).argmax(1)
+            tag = np.where(step < ends, before, tag)
+        return path
