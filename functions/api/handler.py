@@ -13,7 +13,7 @@ from functions.api.request import REQUEST_ID_HEADER, request_id_of
 from functions.api.routes import api
 
 logger = Logger()
-metrics = Metrics()
+metrics = Metrics(namespace="Bookjob")
 
 app = APIGatewayHttpResolver()
 app.include_router(api.router)
