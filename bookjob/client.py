@@ -167,7 +167,9 @@ class Client:
             # DELETE is for a job that waits. Stopping one that runs is a call that not every deployment has.
             try:
                 return self._ask(Call("POST", f"{path}/cancel", repeatable=False), Cancelled).status
-            except errors.NotFound:
+            except errors.ServiceError as error:
+                if error.status_code not in (httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED):
+                    raise
                 raise conflict from None
 
     def stats(self) -> Stats:

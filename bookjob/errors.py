@@ -94,7 +94,7 @@ class ServiceError(BookjobError):
 
 
 class InvalidRequest(ServiceError):
-    """400, 415, 422: the request cannot become a job as it stands."""
+    """400, 415, 422 and every other 4xx without a class of its own: the request is not one as it stands."""
 
 
 class NotAllowed(ServiceError):

@@ -121,7 +121,7 @@ class Token(TypedDict):
     token_ID_within_document: int
     word: str
     lemma: str
-    #: In characters of the text, as is `byte_offset`, whatever their names say.
+    #: In bytes of the text as UTF-8, as is `byte_offset`.
     byte_onset: int
     byte_offset: int
     POS_tag: str
@@ -153,7 +153,7 @@ class Quote(_Answer):
     mention_start: int | None = None
     mention_end: int | None = None
     mention_phrase: str | None = None
-    #: The speaker's cluster, a character's `id`; None where no speaker was found.
+    #: The speaker's cluster, a character's `id`; None where no speaker was found, negative where none was clustered.
     char_id: int | None = None
     #: The words, with the quotation marks, joined by one space.
     quote: str

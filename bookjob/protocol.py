@@ -75,7 +75,9 @@ def parse(body: bytes, shape: type[_Answer], url: str) -> _Answer:
 def error_of(call: Call, response: httpx.Response) -> errors.ServiceError:
     """Return the error that an unsuccessful answer, whose body has been read, stands for."""
     retry_after = _retry_after(response)
-    kind = _ERRORS.get(response.status_code, errors.ServiceFailed)
+    kind = _ERRORS.get(
+        response.status_code, errors.ServiceFailed if response.is_server_error else errors.InvalidRequest
+    )
     if call.takes_place_in_queue and response.status_code == httpx.codes.SERVICE_UNAVAILABLE and retry_after:
         kind = errors.QueueFull
     return kind(response.status_code, _detail(response), retry_after=retry_after)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,7 @@ _OTHER_NAMES: Final = 3
 
 _PLACE_CATEGORIES: Final = frozenset({"GPE", "LOC", "FAC"})
 _FIRST_PERSON: Final = frozenset({"i", "me", "my", "mine", "myself"})
+_NARRATOR: Final = " (narrator)"
 #: A quote of this many words tells something and still fits a line.
 _TELLING_WORDS: Final = range(5, 15)
 
@@ -70,7 +71,7 @@ class Summary:
 
 def summarize(reading: Reading) -> Summary:
     """Return the summary of what was found in a book; parts that were not asked for are empty."""
-    spoken = Counter(quote.char_id for quote in reading.quotes)
+    spoken = Counter(map(_speaker, reading.quotes))
     by_mentions = sorted(reading.characters, key=lambda character: -character.count)
     names = {character.id: _name(character) for character in by_mentions}
     lemmas = Counter(event.lemma.casefold() for event in reading.events)
@@ -91,9 +92,8 @@ def summarize(reading: Reading) -> Summary:
 
 
 def _character_line(character: Character, name: str, quotes: int) -> CharacterLine:
-    others = _distinct(_frequent_first(character.mentions.proper), without=name)
-    if len(others) < _OTHER_NAMES:
-        others += _distinct(_frequent_first(character.mentions.common), without=name)
+    mentions = character.mentions
+    others = _distinct(_names(mentions.proper) + _names(mentions.common), without=name.removesuffix(_NARRATOR))
     return CharacterLine(
         name=name,
         other_names=tuple(others[:_OTHER_NAMES]),
@@ -105,13 +105,14 @@ def _character_line(character: Character, name: str, quotes: int) -> CharacterLi
 
 def _name(character: Character) -> str:
     """Return what to call a character: the most frequent name, else a description, else what the pronouns tell."""
-    for mentions in (character.mentions.proper, character.mentions.common):
-        if mentions:
-            return plain(_frequent_first(mentions)[0]) + (" (narrator)" if _narrates(character) else "")
+    mentions = character.mentions
+    for name in _names(mentions.proper) + _names(mentions.common):
+        return name + _NARRATOR if _narrates(character) else name
     if _narrates(character):
         return "the narrator"
-    pronouns = _frequent_first(character.mentions.pronoun)
-    return f"someone (“{plain(pronouns[0])}”)" if pronouns else f"character {character.id}"
+    for pronoun in _names(mentions.pronoun):
+        return f"someone (“{pronoun}”)"
+    return f"character {character.id}"
 
 
 def _narrates(character: Character) -> bool:
@@ -124,31 +125,43 @@ def _narrates(character: Character) -> bool:
     return counts[True] > counts[False]
 
 
-def _frequent_first(names: Iterable[NameCount]) -> list[str]:
-    return [name.n for name in sorted(names, key=lambda name: -name.c)]
+def _names(mentions: Iterable[NameCount]) -> list[str]:
+    """Return the names as printed, most frequent first."""
+    names = (plain(mention.n) for mention in sorted(mentions, key=lambda mention: -mention.c))
+    return [name for name in names if name]
 
 
 def _distinct(names: Iterable[str], without: str) -> list[str]:
     """Return the names, each once whatever its case, without the one that stands for the character already."""
-    seen = {without.casefold().removesuffix(" (narrator)")}
-    distinct = []
-    for name in map(plain, names):
-        if name.casefold() not in seen:
-            seen.add(name.casefold())
-            distinct.append(name)
-    return distinct
+    spelling: dict[str, str] = {}
+    for name in names:
+        spelling.setdefault(name.casefold(), name)
+    spelling.pop(without.casefold(), None)
+    return list(spelling.values())
 
 
-def _speaker_lines(quotes: Sequence[Quote], names: dict[int, str]) -> Iterable[SpeakerLine]:
-    by_speaker: dict[int, list[Quote]] = {}
+def _speaker(quote: Quote) -> int | str | None:
+    """Return who speaks: a character's id, a description where nobody was gathered under an id, None if unknown."""
+    if quote.char_id is not None and quote.char_id >= 0:
+        return quote.char_id
+    return plain(quote.mention_phrase or "") or None
+
+
+def _speaker_lines(quotes: Iterable[Quote], names: Mapping[int, str]) -> Iterator[SpeakerLine]:
+    by_speaker: dict[int | str, list[Quote]] = {}
     for quote in quotes:
-        if quote.char_id is not None:
-            by_speaker.setdefault(quote.char_id, []).append(quote)
+        speaker = _speaker(quote)
+        if speaker is not None:
+            by_speaker.setdefault(speaker, []).append(quote)
     talkative = sorted(by_speaker.items(), key=lambda item: -len(item[1]))
     for speaker, spoken in talkative[:_SPEAKERS]:
-        phrases = Counter(quote.mention_phrase for quote in spoken if quote.mention_phrase)
-        described = plain(phrases.most_common(1)[0][0]) if phrases else f"character {speaker}"
-        yield SpeakerLine(names.get(speaker, described), len(spoken), _sample(spoken))
+        name = speaker if isinstance(speaker, str) else names.get(speaker) or _described(speaker, spoken)
+        yield SpeakerLine(name, len(spoken), _sample(spoken))
+
+
+def _described(speaker: int, quotes: Iterable[Quote]) -> str:
+    phrases = Counter(quote.mention_phrase for quote in quotes if quote.mention_phrase)
+    return plain(phrases.most_common(1)[0][0]) if phrases else f"character {speaker}"
 
 
 def _sample(quotes: Sequence[Quote]) -> str:

@@ -1,0 +1,266 @@
+"""The client against a scripted service: what it sends, what it repeats, what it raises."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bookjob import errors
+from bookjob.client import OUTAGE_PATIENCE, Client
+from bookjob.models import JobState
+
+from .conftest import JOB_ID, ScriptedService, Time, body_of, job, problem
+
+
+def test_a_submission_sends_only_what_the_caller_asked_for(client: Client, service: ScriptedService) -> None:
+    submitted = client.submit("Call me Ishmael.", book_id="moby", pipeline=["entity"])
+
+    assert submitted.job_id == JOB_ID
+    assert submitted.queue_position == 1
+    assert body_of(service.requests[0]) == {"text": "Call me Ishmael.", "book_id": "moby", "pipeline": ["entity"]}
+
+
+def test_a_submission_that_is_tried_again_is_the_same_submission(client: Client, service: ScriptedService) -> None:
+    service.fail("POST", "jobs", httpx.ReadError("gone"), problem(502, "bad gateway"))
+
+    client.submit("text")
+
+    keys = [request.headers["Idempotency-Key"] for request in service.sent("POST")]
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
+
+
+def test_two_submissions_are_two_jobs_unless_the_caller_gives_the_key(client: Client, service: ScriptedService) -> None:
+    client.submit("text")
+    client.submit("text")
+    client.submit("text", idempotency_key="mine")
+
+    first, second, third = (request.headers["Idempotency-Key"] for request in service.sent("POST"))
+    assert first != second
+    assert third == "mine"
+
+
+def test_a_full_queue_is_the_callers_to_decide(client: Client, service: ScriptedService, time: Time) -> None:
+    service.fail("POST", "jobs", problem(503, "The queue is full.", Retry_After="7"))
+
+    with pytest.raises(errors.QueueFull, match=r"The queue is full\."):
+        client.submit("text")
+    assert time.slept == []
+
+
+def test_a_caller_can_wait_for_a_place_in_the_queue(client: Client, service: ScriptedService, time: Time) -> None:
+    full = [problem(503, "The queue is full.", Retry_After="7") for _ in range(9)]
+    service.fail("POST", "jobs", *full)
+
+    assert client.submit("text", wait_for_place=True).job_id == JOB_ID
+    assert time.slept == [7.0] * 9
+
+
+def test_a_service_that_is_briefly_away_is_asked_again(client: Client, service: ScriptedService, time: Time) -> None:
+    service.fail(
+        "GET", JOB_ID, httpx.ConnectError("refused"), problem(500, "oops"), problem(429, "slow", Retry_After="4")
+    )
+
+    assert client.status(JOB_ID).status is JobState.COMPLETED
+    assert len(time.slept) == 3
+    assert time.slept[2] >= 4
+
+
+def test_a_service_that_stays_away_is_unreachable(client: Client, service: ScriptedService) -> None:
+    service.fail("GET", "stats", *[httpx.ConnectError("refused")] * 10)
+
+    with pytest.raises(errors.ServiceUnreachable, match=r"http://localhost:8000.*bookjob up"):
+        client.stats()
+    assert len(service.requests) == 4
+
+
+def test_a_cancellation_is_never_sent_twice(client: Client, service: ScriptedService) -> None:
+    service.fail("DELETE", JOB_ID, httpx.ReadError("gone"))
+
+    with pytest.raises(errors.ServiceUnreachable):
+        client.cancel(JOB_ID)
+    assert len(service.requests) == 1
+
+
+def test_cancelling_a_job_that_runs_asks_its_worker_to_stop(client: Client, service: ScriptedService) -> None:
+    service.fail("DELETE", JOB_ID, problem(409, "it is running"))
+
+    assert client.cancel(JOB_ID) is JobState.RUNNING
+
+
+@pytest.mark.parametrize("answer", [problem(404, "no such route"), problem(405, "no such method")])
+def test_a_deployment_that_stops_no_running_job_gives_its_own_reason(
+    client: Client, service: ScriptedService, answer: httpx.Response
+) -> None:
+    service.fail("DELETE", JOB_ID, problem(409, "it is running"))
+    service.fail("POST", "cancel", answer)
+
+    with pytest.raises(errors.Conflict, match="it is running"):
+        client.cancel(JOB_ID)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, errors.InvalidRequest),
+        (401, errors.NotAllowed),
+        (404, errors.NotFound),
+        (409, errors.Conflict),
+        (413, errors.DocumentTooLarge),
+        (425, errors.NotReady),
+        (500, errors.ServiceFailed),
+    ],
+)
+def test_an_error_carries_the_services_own_words(
+    client: Client, service: ScriptedService, status: int, kind: type[errors.ServiceError]
+) -> None:
+    service.fail("GET", "result", *[problem(status, "what was wrong") for _ in range(4)])
+
+    with pytest.raises(kind, match="what was wrong") as raised:
+        client.result(JOB_ID)
+    assert raised.value.status_code == status
+
+
+@pytest.mark.parametrize("body", [b"<html>a router's login page</html>", b'{"status": "completed"}', b"[]", b""])
+def test_an_answer_of_something_else_is_told_as_such(client: Client, service: ScriptedService, body: bytes) -> None:
+    service.fail("GET", JOB_ID, httpx.Response(200, content=body))
+
+    with pytest.raises(errors.UnexpectedAnswer, match=r"http://localhost:8000.*Is the URL right\?"):
+        client.status(JOB_ID)
+
+
+def test_fields_of_a_newer_service_are_kept(client: Client, service: ScriptedService) -> None:
+    service.looks = [job(mood="sunny")]
+
+    assert client.status(JOB_ID).model_dump()["mood"] == "sunny"
+
+
+def test_waiting_tells_every_change_once_and_returns_the_end(client: Client, service: ScriptedService) -> None:
+    service.looks = [
+        job("pending", queue_position=1),
+        job("pending", queue_position=1),
+        job("running", stage="tokens", progress=3.0),
+        job("running", stage="tokens", progress=3.0),
+        job(),
+    ]
+    seen = []
+
+    ended = client.wait(JOB_ID, on_change=lambda job: seen.append((job.status, job.stage)))
+
+    assert ended.status is JobState.COMPLETED
+    assert seen == [("pending", None), ("running", "tokens"), ("completed", None)]
+
+
+def test_waiting_asks_the_service_to_hold_its_answer(client: Client, service: ScriptedService) -> None:
+    client.wait(JOB_ID)
+
+    assert service.requests[0].headers["Prefer"] == "wait=20"
+
+
+def test_waiting_bears_a_service_that_restarts(client: Client, service: ScriptedService) -> None:
+    service.looks = [job("running"), job()]
+    service.fail("GET", JOB_ID, *[httpx.ConnectError("refused")] * 30)
+
+    assert client.wait(JOB_ID).status is JobState.COMPLETED
+
+
+def test_waiting_ends_when_the_service_does_not_come_back(client: Client, service: ScriptedService, time: Time) -> None:
+    service.fail("GET", JOB_ID, *[httpx.ConnectError("refused")] * 1000)
+
+    with pytest.raises(errors.ServiceUnreachable):
+        client.wait(JOB_ID)
+    assert OUTAGE_PATIENCE <= time.now < 2 * OUTAGE_PATIENCE
+
+
+def test_waiting_is_not_longer_than_the_caller_allows(client: Client, service: ScriptedService, time: Time) -> None:
+    service.looks = [job("running")]
+
+    with pytest.raises(errors.JobTimedOut, match="it goes on"):
+        client.wait(JOB_ID, timeout=30)
+    assert 30 <= time.now < 35
+
+
+def test_waiting_for_an_unknown_job_ends_at_once(client: Client, service: ScriptedService) -> None:
+    service.fail("GET", JOB_ID, problem(404, "not found"))
+
+    with pytest.raises(errors.NotFound):
+        client.wait(JOB_ID)
+
+
+def test_a_large_result_is_fetched_from_storage_without_showing_it_the_key(tmp_path: Path) -> None:
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        if request.url.host == "localhost":
+            return httpx.Response(303, headers={"Location": "https://storage.example/result?signature=s"})
+        return httpx.Response(200, content=b"stored")
+
+    with Client(api_key="secret", transport=httpx.MockTransport(answer)) as client:
+        client.download_result(JOB_ID, tmp_path / "result.json")
+
+    assert (tmp_path / "result.json").read_bytes() == b"stored"
+    assert asked[0].headers["X-API-Key"] == "secret"
+    assert "X-API-Key" not in asked[1].headers
+
+
+class BrokenBody(httpx.SyncByteStream):
+    """A body whose connection breaks after its first bytes."""
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        yield b"half"
+        raise httpx.ReadError("the connection broke")
+
+
+def test_a_download_that_breaks_is_begun_anew(client: Client, service: ScriptedService, tmp_path: Path) -> None:
+    service.files["tokens"] = b"all of it"
+    service.fail("GET", "tokens", httpx.Response(200, stream=BrokenBody()))
+
+    client.download_file(JOB_ID, "tokens", tmp_path / "emma.tokens")
+
+    assert (tmp_path / "emma.tokens").read_bytes() == b"all of it"
+
+
+def test_a_download_that_fails_leaves_the_earlier_file_alone(
+    client: Client, service: ScriptedService, tmp_path: Path
+) -> None:
+    earlier = tmp_path / "emma.tokens"
+    earlier.write_bytes(b"earlier")
+    service.fail("GET", "tokens", *[httpx.Response(200, stream=BrokenBody()) for _ in range(4)])
+
+    with pytest.raises(errors.ServiceUnreachable):
+        client.download_file(JOB_ID, "tokens", earlier)
+
+    assert [file.name for file in tmp_path.iterdir()] == ["emma.tokens"]
+    assert earlier.read_bytes() == b"earlier"
+
+
+def test_an_id_cannot_name_another_path(client: Client, service: ScriptedService) -> None:
+    client.status("../stats?x=")
+
+    assert service.requests[0].url.raw_path == b"/v1/jobs/..%2Fstats%3Fx%3D"
+
+
+@pytest.mark.parametrize("url", ["http://books.example/v1", "http://books.example/", " http://books.example "])
+def test_a_url_may_be_written_with_or_without_the_version(url: str) -> None:
+    with Client(url) as client:
+        assert client.url == "http://books.example"
+
+
+@pytest.mark.parametrize("url", ["books.example", "ftp://books.example", "http://", "http://[::"])
+def test_what_is_no_url_is_refused(url: str) -> None:
+    with pytest.raises(errors.InvalidUrl, match="should look like"):
+        Client(url)
+
+
+def test_the_environment_names_the_service_and_the_key(
+    monkeypatch: pytest.MonkeyPatch, service: ScriptedService
+) -> None:
+    monkeypatch.setenv("BOOKJOB_URL", "https://books.example/prod")
+    monkeypatch.setenv("BOOKJOB_API_KEY", "secret")
+
+    with Client(transport=httpx.MockTransport(service)) as client:
+        client.stats()
+
+    assert str(service.requests[0].url) == "https://books.example/prod/v1/jobs/stats"
+    assert service.requests[0].headers["X-API-Key"] == "secret"

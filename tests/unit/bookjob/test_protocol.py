@@ -1,0 +1,60 @@
+"""What may be repeated, and after how long."""
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bookjob import errors
+from bookjob.protocol import FIRST_DELAY, MAX_ATTEMPTS, MAX_RETRY_AFTER, Call, delay_before_retry, error_of
+
+GET = Call("GET", "/v1/jobs/1")
+ONCE = Call("DELETE", "/v1/jobs/1", repeatable=False)
+GONE = errors.ServiceUnreachable("http://localhost", "no connection")
+
+
+@given(st.integers(1, MAX_ATTEMPTS - 1))
+def test_each_pause_is_about_twice_the_one_before(attempt: int) -> None:
+    delay = delay_before_retry(GET, GONE, attempt)
+
+    assert delay is not None
+    assert FIRST_DELAY / 2 * 2 ** (attempt - 1) <= delay <= FIRST_DELAY * 2 ** (attempt - 1)
+
+
+def test_the_last_failure_is_the_callers() -> None:
+    assert delay_before_retry(GET, GONE, MAX_ATTEMPTS) is None
+
+
+@pytest.mark.parametrize("error", [GONE, errors.ServiceFailed(500, ""), errors.TooManyRequests(429, "")])
+def test_what_must_not_happen_twice_is_not_repeated(error: errors.BookjobError) -> None:
+    assert delay_before_retry(ONCE, error, 1) is None
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 409, 413, 415, 422, 425])
+def test_what_would_be_refused_again_is_not_repeated(status: int) -> None:
+    assert delay_before_retry(GET, error_of(GET, httpx.Response(status)), 1) is None
+
+
+@given(st.integers(0, int(MAX_RETRY_AFTER)))
+def test_the_service_is_not_asked_before_it_wants_to_be(seconds: int) -> None:
+    delay = delay_before_retry(GET, errors.TooManyRequests(429, "", retry_after=seconds), 1)
+
+    assert delay is not None
+    assert delay >= seconds
+
+
+def test_an_hour_is_the_callers_to_wait() -> None:
+    assert delay_before_retry(GET, errors.TooManyRequests(429, "", retry_after=3600.0), 1) is None
+
+
+def test_a_gateway_that_is_away_is_not_a_full_queue() -> None:
+    submission = Call("POST", "/v1/jobs", takes_place_in_queue=True)
+
+    assert isinstance(error_of(submission, httpx.Response(503)), errors.ServiceFailed)
+    assert isinstance(error_of(submission, httpx.Response(503, headers={"Retry-After": "5"})), errors.QueueFull)
+    assert isinstance(error_of(GET, httpx.Response(503, headers={"Retry-After": "5"})), errors.ServiceFailed)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'"text"', b'{"detail": null}', b'{"detail": [{"msg": "x"}]}'])
+def test_an_error_without_words_names_its_status(body: bytes) -> None:
+    assert str(error_of(GET, httpx.Response(502, content=body))) == "The service answered 502."
