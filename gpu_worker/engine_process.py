@@ -26,6 +26,11 @@ class EngineProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """The process's number, or None when there is none."""
+        return self._process.pid if self._process is not None else None
+
     def start(self) -> None:
         """Start the process unless it runs. It begins to import the engine at once."""
         if self._process is not None and self._process.poll() is None:

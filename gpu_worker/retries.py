@@ -18,6 +18,9 @@ LONGEST_WAIT = 60
 #: How often one call to AWS is made, beyond the client's own retries, before its attempt counts as failed.
 CALL_TRIES = 4
 
+#: The longest wait between two of these calls, in seconds.
+LONGEST_PAUSE = 8.0
+
 
 class ErrorKind(Enum):
     """Whether another attempt can help."""
@@ -75,11 +78,11 @@ def reason(error: Exception) -> str:
             return "The worker met an internal error; its log has the details under the job's id."
 
 
-def persist(call: Callable[[], Answer], sleep: Callable[[float], object] = time.sleep) -> Answer:
-    """Return the answer of a call to AWS that is safe to repeat, tried again with growing, jittered waits."""
+def persist(call: Callable[[], Answer]) -> Answer:
+    """Return the answer of a call to AWS that is safe to repeat, made again after growing, jittered waits."""
     for failures in range(1, CALL_TRIES):
         try:
             return call()
         except AWS_ERRORS:
-            sleep(random.uniform(0, 2**failures))
+            time.sleep(random.uniform(0, min(2**failures, LONGEST_PAUSE)))
     return call()

@@ -2,20 +2,35 @@
 
 import gzip
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
+
 from gpu_worker.settings import WorkerSettings
+from infra.local import emulator
 from jobs.documents import file_key, result_key
 from jobs.model import Job
 from jobs.queue import JobQueue
+from jobs.records import job_key
 from jobs.request import JobRequest
 from jobs.service import JobService
 from tests.resources import create_resources
 
 REQUEST = JobRequest(model="mini")
 TENANT = "public"
+
+
+@contextmanager
+def emulated(port: int) -> Iterator[None]:
+    """Let this process and its children reach the emulator on the port as their AWS."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in emulator.client_environment(port).items():
+            patch.setenv(name, value)
+        yield
 
 
 @dataclass(frozen=True)
@@ -38,6 +53,15 @@ class Deployment:
 
     def submit(self, text: str) -> Job:
         return self.service.submit(REQUEST, text, TENANT)
+
+    def request_cancel(self, job: Job) -> None:
+        """Ask a running job to stop, as its caller can."""
+        self.service.store.client.update_item(
+            TableName=self.settings.table,
+            Key=job_key(job.job_id),
+            UpdateExpression="SET cancel_requested = :yes",
+            ExpressionAttributeValues={":yes": {"BOOL": True}},
+        )
 
     def job(self, job: Job) -> Job:
         """Return the job as it is now."""

@@ -4,23 +4,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
+from datetime import timedelta
+from typing import IO, ClassVar, NoReturn
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
+from gpu_worker import retries
 from gpu_worker.connections import Connections
 from gpu_worker.consumer import Consumer
 from gpu_worker.engine_process import EngineProcess
 from gpu_worker.shutdown import Shutdown
-from jobs.clock import isoformat
-from jobs.documents import FILES, file_key
-from jobs.model import Job, Status
+from jobs.clock import isoformat, utc_now
+from jobs.documents import FILES, DocumentStore, file_key
+from jobs.model import Job, Lease, Outcome, Status
 from jobs.queue import JobQueue
+from jobs.request import JobRequest
 from tests.scripted_engine import LOADER, script
-from tests.workers import TENANT, Deployment
-
-#: The worker's threads write at the same time.
-pytestmark = [pytest.mark.concurrent, pytest.mark.usefixtures("aws")]
+from tests.workers import TENANT, Deployment, emulated
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +32,10 @@ def engine() -> Iterator[EngineProcess]:
     process.kill()
 
 
-@pytest.fixture
-def deployment(aws: object, tmp_path: Path) -> Deployment:
-    return Deployment.create(tmp_path, max_failures=2)
+@pytest.fixture(scope="module")
+def deployment(emulator_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    with emulated(emulator_port):
+        yield Deployment.create(tmp_path_factory.mktemp("packs"), max_failures=2)
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def shutdown() -> Shutdown:
     return Shutdown()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def connections(deployment: Deployment) -> Connections:
     return Connections.connect(deployment.settings)
 
@@ -156,3 +158,218 @@ def test_a_message_that_is_none_of_ours_does_not_block_the_queue(consumer: Consu
     )
     job = finish(consumer, deployment, deployment.submit(script()))
     assert job.status is Status.COMPLETED
+
+
+def test_a_text_that_the_engine_refuses_fails_at_once_with_its_reason(
+    consumer: Consumer, deployment: Deployment
+) -> None:
+    job = finish(consumer, deployment, deployment.submit(script(do="refuse")))
+    assert (job.status, job.attempt, job.failures) == (Status.FAILED, 1, 0)
+    assert job.error_message == "The text could not be analysed: the text holds no word."
+    assert deployment.dead_letters.receive(30, 0) is None
+
+
+def test_a_text_that_is_not_utf8_fails_at_once(consumer: Consumer, deployment: Deployment) -> None:
+    job = deployment.submit(script())
+    deployment.service.documents.put(job.document_key, b"caf\xe9", "text/plain")
+    job = finish(consumer, deployment, job)
+    assert (job.status, job.attempt) == (Status.FAILED, 1)
+    assert job.error_message is not None
+    assert "byte 3" in job.error_message
+
+
+def test_a_text_that_is_gone_fails_at_once(consumer: Consumer, deployment: Deployment) -> None:
+    job = deployment.submit(script())
+    deployment.service.documents.delete_all(job.job_id)
+    job = finish(consumer, deployment, job)
+    assert (job.status, job.attempt) == (Status.FAILED, 1)
+    assert job.error_message == "The text is not stored any more; submit it again."
+
+
+@pytest.mark.parametrize(
+    ("pack", "reason"),
+    [
+        ("damaged", "The model pack is damaged or not one that this engine can run."),
+        ("absent", "The model pack 'absent' is not installed on the worker; choose another model."),
+        ("../mini", "The model pack '../mini' is not installed on the worker; choose another model."),
+    ],
+)
+def test_a_pack_that_cannot_be_loaded_fails_at_once_and_tells_no_path(
+    pack: str, reason: str, consumer: Consumer, deployment: Deployment
+) -> None:
+    (deployment.settings.pack_dir / "damaged").mkdir(exist_ok=True)
+    (deployment.settings.pack_dir / "damaged" / "damaged").touch()
+    settings = deployment.settings.model_copy(update={"substitute_pack": pack})
+    service = replace(deployment.service, settings=settings)
+    job = finish(consumer, deployment, service.submit(JobRequest(model="small"), script(), TENANT))
+    assert (job.status, job.attempt, job.error_message) == (Status.FAILED, 1, reason)
+
+
+def test_an_engine_that_crashes_is_replaced_until_the_attempts_are_used_up(
+    consumer: Consumer, deployment: Deployment
+) -> None:
+    job = finish(consumer, deployment, deployment.submit(script(do="crash")))
+    assert (job.status, job.attempt, job.failures) == (Status.FAILED, 2, 2)
+    assert job.error_message == "The engine crashed (SIGSEGV)."
+    buried = deployment.dead_letters.receive(30, 1)
+    assert buried is not None
+    assert buried.job_id == job.job_id
+    after = finish(consumer, deployment, deployment.submit(script()))
+    assert after.status is Status.COMPLETED
+
+
+def test_an_internal_error_of_the_engine_tells_the_caller_nothing_of_the_code(
+    consumer: Consumer, deployment: Deployment
+) -> None:
+    job = finish(consumer, deployment, deployment.submit(script(do="raise")))
+    assert (job.status, job.attempt) == (Status.FAILED, 2)
+    assert job.error_message == "The engine met an internal error; the worker's log has the details."
+
+
+def test_an_engine_that_hangs_is_killed_and_its_attempt_counts(
+    connections: Connections, deployment: Deployment, engine: EngineProcess, shutdown: Shutdown
+) -> None:
+    settings = deployment.settings.model_copy(update={"engine_silence_seconds": 1, "max_failures": 1})
+    engine.start()
+    consumer = Consumer(replace(connections, settings=settings), engine, shutdown, "worker-1")
+    job = finish(consumer, deployment, deployment.submit(script(do="hang")))
+    assert job.status is Status.FAILED
+    assert job.error_message is not None
+    assert job.error_message.startswith("The engine hung")
+
+
+def test_a_running_job_that_is_called_off_ends_within_five_seconds(consumer: Consumer, deployment: Deployment) -> None:
+    job = deployment.submit(script(seconds=60))
+    called_off_at: list[float] = []
+
+    def call_off() -> None:
+        called_off_at.append(time.monotonic())
+        deployment.request_cancel(job)
+
+    watch = as_soon_as(lambda: deployment.job(job).stage is not None, call_off)
+    ended = finish(consumer, deployment, job)
+    assert time.monotonic() - called_off_at[0] < 5
+    assert ended.status is Status.CANCELLED
+    assert deployment.objects(f"results/{job.job_id}/") == []
+    watch.join()
+
+
+def test_a_hung_engine_does_not_keep_a_job_from_being_called_off(consumer: Consumer, deployment: Deployment) -> None:
+    job = deployment.submit(script(do="hang"))
+    watch = as_soon_as(lambda: deployment.job(job).stage is not None, lambda: deployment.request_cancel(job))
+    started_at = time.monotonic()
+    assert finish(consumer, deployment, job).status is Status.CANCELLED
+    assert time.monotonic() - started_at < 8
+    watch.join()
+
+
+def test_a_worker_that_is_asked_to_stop_gives_the_job_back_and_the_next_resumes_it(
+    consumer: Consumer, connections: Connections, deployment: Deployment, engine: EngineProcess, shutdown: Shutdown
+) -> None:
+    job = deployment.submit(script(seconds=3))
+    watch = as_soon_as(lambda: deployment.job(job).stage == "tagging", shutdown.request)
+    consumer.run()
+    watch.join()
+    given_back = deployment.job(job)
+    assert (given_back.status, given_back.failures, given_back.lease_owner) == (Status.PENDING, 0, None)
+    assert deployment.messages() == (1, 0)
+    assert not deployment.service.worker_heard()
+    engine.start()
+    ended = finish(Consumer(connections, engine, Shutdown(), "worker-2"), deployment, job)
+    assert (ended.status, ended.attempt) == (Status.COMPLETED, 2)
+    assert deployment.result(job)["result"]["events"] == ["tokens"]
+
+
+def test_a_worker_whose_job_was_taken_over_keeps_nothing(consumer: Consumer, deployment: Deployment) -> None:
+    job = deployment.submit(script(seconds=60))
+    store = deployment.service.store
+    leases: list[Lease] = []
+
+    def take_over() -> None:
+        later = utc_now() + timedelta(seconds=deployment.settings.lease_seconds)
+        leases.append(store.claim(deployment.job(job), "worker-2", later, timedelta(minutes=1))[1])
+
+    watch = as_soon_as(lambda: deployment.job(job).stage is not None, take_over)
+    consumer.consume_one()
+    watch.join()
+    taken = deployment.job(job)
+    assert (taken.status, taken.lease_owner, taken.attempt) == (Status.RUNNING, "worker-2", 2)
+    assert deployment.objects(f"results/{job.job_id}/") == []
+    store.stop(leases[0], utc_now())
+    finish(consumer, deployment, job)
+
+
+def test_a_job_that_another_worker_holds_waits_for_its_lease_to_run_out(
+    consumer: Consumer, deployment: Deployment
+) -> None:
+    job = deployment.submit(script())
+    deployment.service.store.claim(deployment.job(job), "worker-2", utc_now(), timedelta(seconds=2))
+    consumer.consume_one()
+    assert (deployment.job(job).lease_owner, deployment.messages()) == ("worker-2", (0, 1))
+    ended = finish(consumer, deployment, job)
+    assert (ended.status, ended.attempt, ended.result_epoch) == (Status.COMPLETED, 2, 2)
+
+
+def test_an_end_that_nobody_cleared_up_behind_is_cleared_up_by_its_message(
+    consumer: Consumer, deployment: Deployment
+) -> None:
+    job = deployment.submit(script())
+    documents, store = deployment.service.documents, deployment.service.store
+    for epoch in (1, 2):
+        documents.put(file_key(job.job_id, epoch, "book"), b"{}", "application/json")
+    documents.put(f"checkpoints/{job.job_id}/made-of/tokens", b"", "application/octet-stream")
+    _, lease = store.claim(deployment.job(job), "worker-2", utc_now(), timedelta(seconds=3))
+    store.publish(lease, Outcome(1, utc_now(), 1))
+    consume(consumer, lambda: deployment.messages() == (0, 0))
+    assert deployment.objects(f"results/{job.job_id}/") == [file_key(job.job_id, 1, "book")]
+    assert deployment.objects(f"checkpoints/{job.job_id}/") == []
+
+
+class FlakyDocuments(DocumentStore):
+    """Fails every first time that it is to store a part of a result."""
+
+    seen: ClassVar[set[str]] = set()
+
+    def put(self, key: str, body: bytes | IO[bytes], content_type: str, encoding: str | None = None) -> None:
+        if key.startswith("results/") and key not in self.seen:
+            self.seen.add(key)
+            raise EndpointConnectionError(endpoint_url="s3")
+        super().put(key, body, content_type, encoding)
+
+
+def test_publishing_outlasts_a_storage_that_fails_for_a_moment(
+    connections: Connections, deployment: Deployment, engine: EngineProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "LONGEST_PAUSE", 0.01)
+    flaky = FlakyDocuments(connections.documents.client, connections.documents.bucket)
+    engine.start()
+    consumer = Consumer(replace(connections, documents=flaky), engine, Shutdown(), "worker-1")
+    job = finish(consumer, deployment, deployment.submit(script()))
+    assert (job.status, job.attempt) == (Status.COMPLETED, 1)
+    assert deployment.file(job, "book") == "book of fog\n"
+
+
+class DeadDocuments(DocumentStore):
+    def read(self, key: str) -> NoReturn:  # noqa: ARG002 - the signature is DocumentStore's
+        raise EndpointConnectionError(endpoint_url="s3")
+
+
+def test_a_storage_that_stays_away_costs_an_attempt_and_not_the_worker(
+    connections: Connections, deployment: Deployment, engine: EngineProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "LONGEST_PAUSE", 0.01)
+    dead = DeadDocuments(connections.documents.client, connections.documents.bucket)
+    engine.start()
+    consumer = Consumer(replace(connections, documents=dead), engine, Shutdown(), "worker-1")
+    job = finish(consumer, deployment, deployment.submit(script()))
+    assert (job.status, job.attempt, job.failures) == (Status.FAILED, 2, 2)
+    assert job.error_message == "The service's storage did not answer; submit the job again later."
+
+
+def test_the_engine_stays_warm_from_job_to_job(
+    consumer: Consumer, deployment: Deployment, engine: EngineProcess
+) -> None:
+    finish(consumer, deployment, deployment.submit(script()))
+    before = engine.pid
+    finish(consumer, deployment, deployment.submit(script()))
+    assert engine.pid == before
