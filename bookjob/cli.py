@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
+from bookjob import stack
+from bookjob import stack
 from bookjob.errors import BookjobError, JobEnded, JobTimedOut
 from bookjob.exit_codes import ExitCode, exit_code_of
 
@@ -55,6 +57,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+for command in (stack.up, stack.down, stack.health):
+    app.command()(command)
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A plain-text book (UTF-8); - reads standard input.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
@@ -189,6 +194,11 @@ def stats(url: Url = None, as_json: Json = False) -> None:
         _print_json(counts)
     else:
         _output().print(stats_table(counts))
+
+
+_ON_THIS_MACHINE: Final = "The service on this machine"
+for local in (stack.up, stack.down, stack.health):
+    app.command(rich_help_panel=_ON_THIS_MACHINE)(local)
 
 
 def _book_and_request(

@@ -1,16 +1,16 @@
-"""The commands of the local stack: `up`, `down` and `health`. What they do lives in `infra.local`."""
+"""The commands of the local stack: `up`, `down` and `health`. What they do lives in `infra.local`.
+
+That is imported where it is used: a client of a remote service need not have what the local stack runs on.
+"""
 
 import json
-import subprocess
-import sys
-import time
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from bookjob.errors import BookjobError
 from bookjob.exit_codes import ExitCode
@@ -19,16 +19,18 @@ if TYPE_CHECKING:
     from infra.local.home import Home, Running
     from infra.local.stack import Options
 
-#: How long `up --detach` waits for the service, in seconds.
-READY_WITHIN = 120.0
-
 Port = Annotated[int, typer.Option(min=1, max=65535, metavar="PORT", help="Where the API is to be.")]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return when the service is ready and leave it running.")]
-Read = Annotated[Path | None, typer.Option(metavar="FILE", help="Read this book as soon as the service is ready.")]
+Book = Annotated[
+    Path | None, typer.Option("--read", metavar="FILE", help="Read this book as soon as the service is ready.")
+]
 Worker = Annotated[bool, typer.Option("--worker/--no-worker", help="Read jobs, or only accept them.")]
 Substitute = Annotated[
     bool,
-    typer.Option("--substitute/--no-substitute", help="Serve small and big with the bundled pack mini, or refuse them."),
+    typer.Option(
+        "--substitute/--no-substitute",
+        help="Serve the models small and big with the bundled pack mini, or refuse them.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines on standard output.")]
 
@@ -36,26 +38,29 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines on s
 def up(
     port: Port = 8000,
     detach: Detach = False,
-    read: Read = None,
+    book: Book = None,
     worker: Worker = True,
     substitute: Substitute = True,
 ) -> None:
-    """Start the service on this machine, or use the one that runs, until Ctrl-C."""
+    """Start the service on this machine, or use the one that runs; Ctrl-C stops it and loses no job."""
     with _in_words():
+        from infra.local.detached import start_detached
         from infra.local.home import Home, Running
         from infra.local.session import run, take
         from infra.local.stack import Options
 
         home, options = Home.default(), Options(port=port, worker=worker, substitute=substitute)
-        lock = take(home)
-        if isinstance(lock, Running):
-            _reuse(home, lock, options, read)
+        taken = take(home)
+        if isinstance(taken, Running):
+            _use_running(home, taken, options)
         elif detach:
-            _detach(home, lock, options)
-            if read is not None:
-                _read(f"http://localhost:{port}", read)
+            os.close(taken)
+            _tell_ready(start_detached(home, options), options, "stop it with: bookjob down")
         else:
-            run(home, lock, options, _say, lambda running: _welcome(running, options, read))
+            run(home, taken, options, _say, lambda running: _welcome(running, options, book))
+            return
+        if book is not None:
+            _read(port, book)
 
 
 def down() -> None:
@@ -65,75 +70,91 @@ def down() -> None:
         from infra.local.session import stop
 
         home = Home.default()
-        _say(f"Stopped; jobs are kept in {home.path}." if stop(home) else "Nothing runs.")
+        _say(f"Stopped. Unfinished jobs are kept in {home.path}." if stop(home) else "Nothing runs.")
 
 
 def health(as_json: Json = False) -> None:
-    """Tell how each part of the service on this machine is; exit code 1 when one of them is not well."""
+    """Tell how each part of the service on this machine is; the exit code is 0 when all are well and 1 otherwise."""
     with _in_words():
         from infra.local.health import check
         from infra.local.home import Home
 
         parts = check(Home.default())
     if as_json:
-        typer.echo(json.dumps({part.name: {"healthy": part.healthy, "detail": part.detail} for part in parts}))
+        typer.echo(json.dumps({part.name: part.model_dump(exclude={"name"}) for part in parts}))
     else:
         for part in parts:
-            typer.echo(f"{'✓' if part.healthy else '✗'} {part.name:<9} {part.detail}")
+            typer.echo(f"{'ok  ' if part.healthy else 'DOWN'} {part.name:<9} {part.detail}")
     if not all(part.healthy for part in parts):
         raise typer.Exit(1)
 
 
-def _welcome(running: "Running", options: "Options", read: Path | None) -> None:
-    _say(f"The service is up: {running.url}  (Ctrl-C stops it; docs: {running.url}/docs)")
-    _tell_of_substitute(options)
-    if read is not None:
+def _welcome(running: "Running", options: "Options", book: Path | None) -> None:
+    _tell_ready(running, options, "Ctrl-C stops it")
+    if book is not None:
         try:
-            _read(running.url, read)
+            _read(running.port, book)
         except BookjobError as error:
             _say(f"Error: {error}")
-        _say(f"The service stays up: {running.url}  (Ctrl-C stops it)")
+        _say(f"The service stays up on {running.url}; Ctrl-C stops it.")
 
 
-def _tell_of_substitute(options: "Options") -> None:
+def _tell_ready(running: "Running", options: "Options", how_to_stop: str) -> None:
+    _say(f"The service is up on {running.url} ({how_to_stop}).")
     if options.substitute:
         _say(
-            "Requests for the models small and big are served by the bundled pack mini, as this stack was told "
+            "The models small and big are served by the bundled pack mini, because this stack was told so "
             "(BOOKJOB_SUBSTITUTE_PACK=mini; --no-substitute refuses them instead)."
         )
 
 
-def _reuse(home: "Home", running: "Running", options: "Options", read: Path | None) -> None:
-    """Use the stack that runs already, once it is ready, and leave it running."""
+def _use_running(home: "Home", running: "Running", options: "Options") -> None:
+    """Wait for the stack that another process runs; refuse to when it is not where it was asked for."""
+    from infra.local.detached import wait_until_ready
+    from infra.local.errors import AlreadyRunning
+
     if running.port != options.port:
-        from infra.local.errors import AlreadyRunning
-
-        raise AlreadyRunning(
-            f"The local stack of {home.path} runs already, on port {running.port}. Stop it first: bookjob down"
-        )
-    _say(f"The service runs already (process {running.supervisor.pid}).")
-    _wait_until_ready(home, running.supervisor.pid)
-    _say(f"It is up: {running.url}  (stop it with: bookjob down)")
-    if read is not None:
-        _read(running.url, read)
+        raise AlreadyRunning(f"The service runs already, on port {running.port}. Stop it first: bookjob down")
+    wait_until_ready(home)
+    _say(f"The service runs already on {running.url} (process {running.supervisor.pid}; stop it with: bookjob down).")
 
 
-def _detach(home: "Home", lock: int, options: "Options") -> None:
-    """Start the stack as a process of its own and return when it is ready."""
-    import os
+def _read(port: int, file: Path) -> None:
+    """Read the book and show what is in it, as `bookjob run` does."""
+    from rich.console import Console
 
-    os.close(lock)
-    log = home.log("up")
-    switches = [f"--{'' if on else 'no-'}{name}" for name, on in
-                (("worker", options.worker), ("substitute", options.substitute))]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "infra.local", "--port", str(options.port), *switches],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    _wait_until_ready(home, process.pid, process, log)
-    _say(f"The service is up: http://localhost:{options.port}  (stop it with: bookjob down)")
-    _tell_of_substitute(options)
+    from bookjob import reading
+    from bookjob.book import load
+    from bookjob.client import Client
+    from bookjob.render import print_summary
+
+    with Client(f"http://127.0.0.1:{port}") as client:
+        read = reading.read_book(client, load(file), reading.Request(), folder=None, messages=Console(stderr=True))
+    print_summary(Console(), read.summary, read.job, read.files)
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """End a command whose stack cannot go on with the sentence that says why."""
+    try:
+        from infra.local.errors import LocalStackError
+    except ModuleNotFoundError as missing:
+        raise _refusal(f"{missing.name} is not installed, which the local stack needs: run `make setup`.") from missing
+    try:
+        yield
+    except KeyboardInterrupt:
+        _say("Stopped. Unfinished jobs are kept; the next `bookjob up` goes on with them.")
+        raise typer.Exit(ExitCode.OK) from None
+    except LocalStackError as error:
+        raise _refusal(str(error)) from error
+    except ModuleNotFoundError as missing:
+        raise _refusal(f"{missing.name} is not installed, which the local stack needs: run `make setup`.") from missing
+
+
+def _refusal(sentence: str) -> typer.Exit:
+    _say(f"Error: {sentence}")
+    return typer.Exit(ExitCode.UNREACHABLE)
+
+
+def _say(sentence: str) -> None:
+    typer.echo(sentence, err=True)

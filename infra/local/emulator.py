@@ -1,17 +1,22 @@
-"""The AWS emulator, ministack, as a child process: what it is started with, and when it is ready."""
+"""The AWS emulator, ministack: what it is started with, when it is ready, and what its callers need to know."""
 
+import os
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Protocol
 
+import httpx
+
+from infra.local.answers import answers
 from infra.local.errors import EmulatorFailed
+
+#: The module that is run; `python -m ministack`.
+MODULE = "ministack"
 
 #: How long a start may take before it is given up, in seconds; a busy machine takes 3.
 START_TIMEOUT = 30.0
 
-#: What the emulator asks for; it checks neither.
+#: What the emulator wants to be told; it checks nothing of it.
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",
@@ -19,7 +24,7 @@ CREDENTIALS = {
 }
 
 
-class Running(Protocol):
+class Process(Protocol):
     """A process that may have ended."""
 
     def poll(self) -> int | None:
@@ -34,9 +39,9 @@ def url(port: int) -> str:
 def environment(port: int, state: Path | None = None) -> dict[str, str]:
     """Return the settings of an emulator on loopback alone; with `state`, a SIGTERM keeps all it holds there."""
     settings = {
-        **CREDENTIALS,
+        **client_environment(port),  # its Lambda functions inherit it
         "BIND_HOST": "127.0.0.1",
-        "MINISTACK_HOST": "127.0.0.1",  # it stands in the addresses that the emulator gives out
+        "MINISTACK_HOST": "127.0.0.1",  # stands in the addresses that it gives out
         "GATEWAY_PORT": str(port),
         "LOG_LEVEL": "WARNING",
         # Services that would listen on ports of their own.
@@ -54,32 +59,27 @@ def environment(port: int, state: Path | None = None) -> dict[str, str]:
 
 
 def client_environment(port: int) -> dict[str, str]:
-    """Return what a process needs in its environment for its AWS calls to go to the emulator."""
-    return {**CREDENTIALS, "AWS_ENDPOINT_URL": url(port)}
+    """Return what a process needs in its environment for its AWS calls to go to the emulator, past any proxy."""
+    direct = ",".join(filter(None, (os.environ.get("NO_PROXY"), "127.0.0.1", "localhost")))
+    return {**CREDENTIALS, "AWS_ENDPOINT_URL": url(port), "NO_PROXY": direct, "no_proxy": direct}
 
 
-def is_healthy(port: int, timeout: float = 2.0) -> bool:
+def is_healthy(port: int) -> bool:
     """Tell whether an emulator answers on the port."""
-    try:
-        with urllib.request.urlopen(f"{url(port)}/_ministack/health", timeout=timeout) as answer:
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
-        return False
+    return answers(f"{url(port)}/_ministack/health")
 
 
-def wait_until_ready(port: int, process: Running) -> None:
+def wait_until_ready(port: int, process: Process) -> None:
     """Return once the emulator answers; raises EmulatorFailed when it ended or did not answer in time."""
     deadline = time.monotonic() + START_TIMEOUT
     while not is_healthy(port):
-        if process.poll() is not None:
-            raise EmulatorFailed(f"The emulator ended with status {process.poll()} while starting.")
+        if (status := process.poll()) is not None:
+            raise EmulatorFailed(f"The emulator ended with status {status} while starting.")
         if time.monotonic() > deadline:
             raise EmulatorFailed(f"The emulator did not answer on port {port} within {START_TIMEOUT:.0f} seconds.")
         time.sleep(0.05)
 
 
 def forget_everything(port: int) -> None:
-    """Empty the emulator: every resource, object and message in it is gone."""
-    request = urllib.request.Request(f"{url(port)}/_ministack/reset", method="POST")  # noqa: S310 - loopback only
-    with urllib.request.urlopen(request, timeout=10):
-        pass
+    """Empty the emulator: every resource, object and message in it is gone; raises httpx.HTTPError."""
+    httpx.post(f"{url(port)}/_ministack/reset", trust_env=False).raise_for_status()

@@ -1,5 +1,7 @@
 """What can go wrong with the local stack. An error's text is a sentence for the person at the terminal."""
 
+from pathlib import Path
+
 
 class LocalStackError(Exception):
     """The local stack cannot do what it was asked."""
@@ -7,3 +9,41 @@ class LocalStackError(Exception):
 
 class EmulatorFailed(LocalStackError):
     """The emulator did not start, or stopped answering."""
+
+
+class DeployFailed(LocalStackError):
+    """The template could not be deployed to the emulator."""
+
+
+class StateDamaged(LocalStackError):
+    """What the emulator kept is not all there any more."""
+
+
+class AlreadyRunning(LocalStackError):
+    """Another process runs the local stack of this folder, or is about to."""
+
+
+class PortInUse(LocalStackError):
+    """Another program listens on the port that the API was to have."""
+
+    def __init__(self, port: int, holder: str | None) -> None:
+        by = f" by {holder}" if holder else ""
+        super().__init__(f"Port {port} is in use{by}. Stop it, or choose another: bookjob up --port {port + 1}")
+
+
+class FolderNotWritable(LocalStackError):
+    """The folder of the local stack cannot be written to."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"The folder {path} cannot be written to ({reason}). Set BOOKJOB_HOME to one that can.")
+
+
+class MissingDependency(LocalStackError):
+    """A library that the local stack runs on is not installed."""
+
+    def __init__(self, libraries: list[str]) -> None:
+        super().__init__(f"Not installed: {', '.join(libraries)}. Run `make setup` in the project's folder.")
+
+
+class ServiceFailed(LocalStackError):
+    """Everything was started and the service does not answer."""

@@ -23,8 +23,6 @@ def _stop_when_released() -> None:
 
 def main() -> None:
     """Run the module that the command line names, as `python -m` would."""
-    # The folder that the process was started in is no source of modules.
-    sys.path[:] = [entry for entry in sys.path if entry not in ("", os.getcwd())]
     sys.argv = sys.argv[1:]
     threading.Thread(target=_stop_when_released, name="leash", daemon=True).start()
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

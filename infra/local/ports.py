@@ -31,6 +31,7 @@ def holder(port: int) -> str | None:
     except psutil.AccessDenied:
         return None
     for connection in connections:
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+        listens = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr[1] == port
+        if listens and connection.pid:
             return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
     return None

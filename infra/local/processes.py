@@ -1,8 +1,10 @@
 """Child processes that end with their parent, and processes told apart from others that came to the same number."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,11 +38,15 @@ class Identity(BaseModel):
         return process if same else None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Child:
     """A module that runs as a process of its own, on a leash that its parent holds."""
 
     name: str
+    module: Sequence[str]
+    environment: Mapping[str, str]
+    log: Path
+    keep_open: Sequence[int]
     process: "subprocess.Popen[bytes]"
     identity: Identity
 
@@ -53,34 +59,57 @@ class Child:
         log: Path,
         keep_open: Sequence[int] = (),
     ) -> Self:
-        """Start `python -m` of the module with its arguments, beside our environment and with its output in the log.
+        """Start `python -m` of the module with its arguments and its output in the log.
 
-        `keep_open` are file descriptors that it inherits. It is in a session of its own, so that a Ctrl-C at the
-        terminal reaches the parent alone, which stops its children in order.
+        It inherits our environment but for what that says of AWS, and the file descriptors `keep_open`. It is in a
+        session of its own, so that a Ctrl-C at the terminal reaches the parent alone, which stops it in order.
         """
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         with log.open("ab") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "infra.local.leash", *module],
-                env={**os.environ, **environment},
+            process = subprocess.Popen(  # noqa: S603 - our own modules
+                [sys.executable, "-P", "-m", "infra.local.leash", *module],
+                env={**inherited, **environment},
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 pass_fds=keep_open,
                 start_new_session=True,
             )
-        return cls(name, process, Identity.of(process.pid))
+        return cls(name, module, environment, log, keep_open, process, Identity.of(process.pid))
+
+    def start_again(self) -> Self:
+        """Start the same module in the same way, after it has ended."""
+        self._let_go()
+        return self.start(self.name, self.module, self.environment, self.log, self.keep_open)
 
     def poll(self) -> int | None:
         """Return the exit status, or None while it runs."""
         return self.process.poll()
 
-    def stop(self, patience: float) -> None:
-        """Ask it to stop, and kill it when it has not within `patience` seconds."""
+    @property
+    def ran_for(self) -> float:
+        """Seconds since it was started."""
+        return time.time() - self.identity.started
+
+    @property
+    def ending(self) -> str:
+        """How it ended, in words."""
+        status = self.process.poll() or 0
+        return signal.Signals(-status).name if status < 0 else f"status {status}"
+
+    def ask_to_stop(self) -> None:
+        """Send it SIGTERM, once: a second one may mean `at once` to it."""
         self.process.terminate()
+
+    def see_stopped(self, patience: float) -> None:
+        """Return once it has ended; kill it when it has not within `patience` seconds."""
         try:
             self.process.wait(patience)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self.process.stdin is not None:
             self.process.stdin.close()

@@ -48,7 +48,8 @@ def _emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         emulator.wait_until_ready(port, child)
         yield port
     finally:
-        child.stop(patience=10)
+        child.ask_to_stop()
+        child.see_stopped(patience=10)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,126 @@
+"""Deploying `template.yaml` to the emulator by CloudFormation, as it would be deployed to AWS."""
+
+import copy
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+from pydantic import BaseModel, ConfigDict
+
+from infra.local.clients import client
+from infra.local.errors import DeployFailed, StateDamaged
+from infra.local.gaps import complete_bucket, complete_table
+from infra.local.package import digest, package
+from infra.local.template import Template
+
+STACK = "bookjob"
+CODE_BUCKET = "bookjob-code"
+
+#: What the local stack deploys with that a cloud would not: a dead worker's job is taken up again sooner.
+LOCAL_PARAMETERS = {"LeaseSeconds": "15"}
+
+
+class Deployment(BaseModel):
+    """What is deployed: the template's outputs, and from which code and parameters it was made."""
+
+    model_config = ConfigDict(frozen=True)
+
+    fingerprint: str
+    outputs: Mapping[str, str]
+    #: The settings of the deployed function, which are the worker's too.
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Deployer:
+    """CloudFormation and the services beside it, at the emulator on a port."""
+
+    port: int
+    parameters: Mapping[str, str]
+
+    def deploy(self, standing: Deployment | None) -> Deployment:
+        """Deploy what differs from `standing` and return what is deployed then.
+
+        Raises DeployFailed, or StateDamaged when something of what stood is not there any more.
+        """
+        template, code = Template.read(), package()
+        parameters = LOCAL_PARAMETERS | dict(self.parameters)
+        fingerprint = digest(json.dumps([template.body, parameters], sort_keys=True, default=str).encode(), code)
+        if standing is None or standing.fingerprint != fingerprint:
+            self._run_cloudformation(_with_code(template, self._upload(code)), parameters)
+        return self._inspect(template, fingerprint)
+
+    def _upload(self, code: bytes) -> Mapping[str, str]:
+        place = {"S3Bucket": CODE_BUCKET, "S3Key": f"{digest(code)}.zip"}
+        s3 = client("s3", self.port)
+        s3.create_bucket(Bucket=CODE_BUCKET)
+        s3.put_object(Bucket=CODE_BUCKET, Key=place["S3Key"], Body=code)
+        return place
+
+    def _run_cloudformation(self, body: Mapping[str, Any], parameters: Mapping[str, str]) -> None:
+        cloudformation = client("cloudformation", self.port)
+        arguments = {
+            "StackName": STACK,
+            "TemplateBody": json.dumps(body, default=str),
+            "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            "Capabilities": ["CAPABILITY_IAM"],
+        }
+        try:
+            if _exists(cloudformation):
+                cloudformation.update_stack(**arguments)
+                waiter = "stack_update_complete"
+            else:
+                cloudformation.create_stack(**arguments)
+                waiter = "stack_create_complete"
+            cloudformation.get_waiter(waiter).wait(StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        except (BotoCoreError, ClientError, WaiterError) as error:
+            raise DeployFailed(f"The template was not deployed: {_reason(cloudformation, error)}") from error
+
+    def _inspect(self, template: Template, fingerprint: str) -> Deployment:
+        """Return what stands, complete what CloudFormation left out, and make sure that it is all there."""
+        try:
+            stack = client("cloudformation", self.port).describe_stacks(StackName=STACK)["Stacks"][0]
+            outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+            complete_table(client("dynamodb", self.port), outputs["TableName"], template.properties("JobsTable"))
+            complete_bucket(client("s3", self.port), outputs["BucketName"], template.properties("Bucket"))
+            client("sqs", self.port).get_queue_attributes(QueueUrl=outputs["QueueUrl"], AttributeNames=["QueueArn"])
+            client("apigatewayv2", self.port).get_api(ApiId=outputs["ApiId"])
+            function = client("lambda", self.port).get_function_configuration(FunctionName=outputs["ApiFunctionName"])
+        except (ClientError, KeyError) as error:
+            raise StateDamaged(f"what the emulator kept is not all there: {error}") from error
+        variables: Mapping[str, str] = function["Environment"]["Variables"]
+        settings = {name: value for name, value in variables.items() if name.startswith("BOOKJOB_")}
+        return Deployment(fingerprint=fingerprint, outputs=outputs, settings=settings)
+
+
+def _with_code(template: Template, place: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return the template with the uploaded archive where its functions name a local folder."""
+    body = copy.deepcopy(dict(template.body))
+    for function in template.of_type("AWS::Lambda::Function"):
+        body["Resources"][function]["Properties"]["Code"] = dict(place)
+    return body
+
+
+def _exists(cloudformation: Any) -> bool:
+    try:
+        cloudformation.describe_stacks(StackName=STACK)
+    except ClientError:
+        return False
+    return True
+
+
+def _reason(cloudformation: Any, error: Exception) -> str:
+    """Return the first failure that the stack's events tell, which is what the later ones follow from."""
+    try:
+        events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
+    except ClientError:
+        return str(error)
+    failures = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
+    told = [
+        f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
+        for event in failures
+        if "ResourceStatusReason" in event
+    ]
+    return told[-1] if told else str(error)

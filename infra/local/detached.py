@@ -1,0 +1,54 @@
+"""The local stack as a process of its own, and waiting for a stack that another process brings up."""
+
+import os
+import subprocess
+import sys
+import time
+
+from infra.local.errors import ServiceFailed
+from infra.local.home import Home, Running
+from infra.local.stack import Options
+
+#: How long a start may take, in seconds.
+READY_WITHIN = 120.0
+
+
+def start_detached(home: Home, options: Options) -> Running:
+    """Start the stack so that it outlives this process and return it once it is ready.
+
+    Raises ServiceFailed with the reason that the other process told.
+    """
+    log = home.log("up")
+    switches = {"worker": options.worker, "substitute": options.substitute}
+    with log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-P", "-m", "infra.local", "--port", str(options.port)]
+            + [f"--{name}" if on else f"--no-{name}" for name, on in switches.items()],
+            env={**os.environ, "BOOKJOB_HOME": str(home.path)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + READY_WITHIN
+    while process.poll() is None and time.monotonic() < deadline:
+        running = home.running()
+        if running is not None and running.ready and running.supervisor.pid == process.pid:
+            return running
+        time.sleep(0.1)
+    lines = log.read_text().splitlines() or [f"The service was not ready within {READY_WITHIN:.0f} seconds; see {log}."]
+    process.terminate()
+    raise ServiceFailed(lines[-1])
+
+
+def wait_until_ready(home: Home) -> Running:
+    """Return the stack that another process brings up, once it is ready; raises ServiceFailed when it is not."""
+    deadline = time.monotonic() + READY_WITHIN
+    while time.monotonic() < deadline:
+        running = home.running()
+        if running is None or running.supervisor.find() is None:
+            break
+        if running.ready:
+            return running
+        time.sleep(0.1)
+    raise ServiceFailed(f"The service did not become ready; see the logs in {home.path / 'logs'}.")

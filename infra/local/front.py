@@ -1,0 +1,202 @@
+"""The address that people and programs use: an HTTP server that passes every request on to the emulated API.
+
+    python -m infra.local.front --port 8000 --emulator http://127.0.0.1:4566 --api ab12cd34
+
+API Gateway gives an API an address of its own; the emulator's is `/_aws/execute-api/{apiId}/…`. Beside the address
+the front supplies what the gateway would and the emulator does not (the limit on a request's size), and what a plain
+`curl` needs: where the API answers 303 with a link to a large result, the front fetches that result for the client.
+"""
+
+import argparse
+import asyncio
+import json
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, cast
+
+import httpx
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from hypercorn.typing import ASGIFramework
+
+from functions.api.delivery import GZIP, accepts_gzip
+
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+#: The largest body that API Gateway lets through, in bytes.
+BODY_LIMIT = 10 * 1024 * 1024
+
+#: How many requests the emulator answers at once; each beyond that waits its turn here. An emulated function takes a
+#: process of some 50 MB for each, so an unbounded burst would take the machine's memory.
+CONCURRENCY = 8
+
+#: Seconds; a function may run for 29.
+TIMEOUT = httpx.Timeout(connect=5, read=60, write=60, pool=None)
+
+#: Headers that speak of one connection, not of the message (RFC 9110, section 7.6.1), and those that each server sets.
+HOP_BY_HOP = {
+    b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te",
+    b"trailer", b"transfer-encoding", b"upgrade", b"server", b"date",
+}  # fmt: skip
+
+
+class BodyTooLarge(Exception):
+    """The request's body is larger than API Gateway lets through."""
+
+
+@dataclass(frozen=True)
+class Front:
+    """The front as an ASGI application over one emulated API."""
+
+    emulator: str
+    api_id: str
+    api: httpx.AsyncClient
+    #: Large results are fetched past the API, so that a slow reader holds none of its places.
+    objects: httpx.AsyncClient
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request; a connection's start and end need nothing."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "http":
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
+        try:
+            body = await _read(receive)
+        except BodyTooLarge:
+            await _refuse(
+                send,
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"The request is larger than the {BODY_LIMIT // 2**20} MB that the API takes; "
+                "upload the text instead: POST /v1/uploads.",
+            )
+            return
+        try:
+            await self._pass_on(scope, body, send)
+        except httpx.TransportError:
+            await _refuse(
+                send,
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "The service is starting or has lost its emulator. Try again in a moment; `bookjob health` tells more.",
+                (b"retry-after", b"2"),
+            )
+
+    async def _pass_on(self, scope: Message, body: bytes, send: Send) -> None:
+        path = scope["raw_path"].decode("latin-1")
+        query = scope["query_string"].decode("latin-1")
+        url = f"{self.emulator}/_aws/execute-api/{self.api_id}/$default{path}{'?' if query else ''}{query}"
+        headers = _forwarded(scope)
+        response = await self.api.send(httpx.Request(scope["method"], url, headers=headers, content=body), stream=True)
+        try:
+            if location := self._own_object(response):
+                await response.aclose()
+                response = await self.objects.send(httpx.Request("GET", location), stream=True)
+                await _relay_object(response, scope, send)
+            else:
+                await _relay(response.status_code, response.headers.raw, response.aiter_raw(), send)
+        finally:
+            await response.aclose()
+
+    def _own_object(self, response: httpx.Response) -> str | None:
+        """Return the address of the stored object that the answer points to, if it is one of our own."""
+        location: str = response.headers.get("location", "")
+        is_own = response.status_code == HTTPStatus.SEE_OTHER and location.startswith(f"{self.emulator}/")
+        return location if is_own else None
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    while (message := await receive())["type"] != "lifespan.shutdown":
+        await send({"type": f"{message['type']}.complete"})
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _read(receive: Receive) -> bytes:
+    """Return the request's body; raises BodyTooLarge once all of it has come, so that the client reads our answer."""
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= BODY_LIMIT:
+            parts.append(part)
+        more = message.get("more_body", False)
+    if size > BODY_LIMIT:
+        raise BodyTooLarge
+    return b"".join(parts)
+
+
+def _forwarded(scope: Message) -> Headers:
+    """Return the request's headers as API Gateway would pass them on."""
+    kept = [(name, value) for name, value in scope["headers"] if name not in HOP_BY_HOP and name != b"content-length"]
+    client = scope["client"][0].encode() if scope.get("client") else b"127.0.0.1"
+    return [*kept, (b"x-forwarded-for", client), (b"x-forwarded-proto", b"http")]
+
+
+async def _relay_object(response: httpx.Response, scope: Message, send: Send) -> None:
+    """Answer with a stored object, unpacked on the way to a client that takes no gzip."""
+    accepted = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding").decode("latin-1")
+    kept, body = [b"content-type", b"content-encoding", b"content-length"], response.aiter_raw()
+    if response.headers.get("content-encoding") == "gzip" and not accepts_gzip(accepted):
+        kept, body = [b"content-type"], _gunzipped(body)
+    headers = [(name, value) for name, value in response.headers.raw if name.lower() in kept]
+    await _relay(response.status_code, [*headers, (b"vary", b"Accept-Encoding")], body, send)
+
+
+async def _gunzipped(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    unpacking = zlib.decompressobj(GZIP)
+    async for part in body:
+        yield unpacking.decompress(part)
+    yield unpacking.flush()
+
+
+async def _relay(status: int, headers: Iterable[tuple[bytes, bytes]], body: AsyncIterator[bytes], send: Send) -> None:
+    kept = [(name.lower(), value) for name, value in headers if name.lower() not in HOP_BY_HOP]
+    await send({"type": "http.response.start", "status": status, "headers": kept})
+    async for part in body:
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _refuse(send: Send, status: HTTPStatus, detail: str, *headers: tuple[bytes, bytes]) -> None:
+    body = json.dumps({"detail": detail}).encode()
+    described = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *headers]
+    await send({"type": "http.response.start", "status": status.value, "headers": described})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def run(port: int, emulator: str, api_id: str) -> None:
+    """Serve the front on loopback until SIGTERM or SIGINT."""
+    config = Config()
+    config.bind = [f"127.0.0.1:{port}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 1
+    config.include_server_header = False
+    config.accesslog = None
+    limits = httpx.Limits(max_connections=CONCURRENCY, max_keepalive_connections=CONCURRENCY)
+    async with (
+        httpx.AsyncClient(timeout=TIMEOUT, limits=limits, trust_env=False) as api,
+        httpx.AsyncClient(timeout=TIMEOUT, trust_env=False) as objects,
+    ):
+        await serve(cast("ASGIFramework", Front(emulator, api_id, api, objects)), config)
+
+
+def main() -> None:
+    """Run the front that the command line describes."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--emulator", required=True, help="the emulator's address")
+    parser.add_argument("--api", required=True, help="the HTTP API's id")
+    arguments = parser.parse_args()
+    asyncio.run(run(arguments.port, arguments.emulator, arguments.api))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""The folder in which a local stack keeps everything: what is deployed, what runs, its jobs and its logs.
+
+lock              held, while the stack runs, by the process that runs it and by its emulator
+running.json      who runs it, and where
+deployment.json   what is deployed in the emulator's state
+state/            what the emulator keeps from one start to the next
+logs/             one file for each process
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from infra.local.deploy import Deployment
+from infra.local.errors import AlreadyRunning, FolderNotWritable
+from infra.local.processes import Identity
+from infra.local.template import PROJECT
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class Running(BaseModel):
+    """The stack that runs now, or ran until it was killed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    supervisor: Identity
+    children: Mapping[str, Identity] = {}
+    #: The port of the front.
+    port: int
+    emulator_port: int | None = None
+    api_id: str | None = None
+    queue_url: str | None = None
+    with_worker: bool
+    #: Whether the service can be used.
+    ready: bool = False
+
+    @property
+    def url(self) -> str:
+        """The service's address."""
+        return service_url(self.port)
+
+
+def service_url(port: int) -> str:
+    """Return the address of a service on this machine's port."""
+    return f"http://localhost:{port}"
+
+
+@dataclass(frozen=True)
+class Home:
+    """One such folder."""
+
+    path: Path
+
+    @classmethod
+    def default(cls) -> Self:
+        """Return the folder of BOOKJOB_HOME, or `.bookjob` in the project."""
+        return cls(Path(os.environ.get("BOOKJOB_HOME") or PROJECT / ".bookjob").absolute())
+
+    @property
+    def state(self) -> Path:
+        """Where the emulator keeps what it holds."""
+        return self.path / "state"
+
+    def log(self, name: str) -> Path:
+        """Return the log file of one process."""
+        return self.path / "logs" / f"{name}.log"
+
+    def prepare(self) -> None:
+        """Make the folder; raises FolderNotWritable."""
+        try:
+            for folder in (self.path, self.state, self.path / "logs"):
+                folder.mkdir(parents=True, exist_ok=True)
+            (self.path / "lock").touch()
+        except OSError as error:
+            raise FolderNotWritable(self.path, error.strerror or str(error)) from error
+
+    def lock(self) -> int:
+        """Return the file descriptor that holds the folder's lock until it and its copies are closed.
+
+        The system lets go of it when its last holder ends, however that came about, so a lock that is held tells
+        that something runs. Raises AlreadyRunning when it is held.
+        """
+        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as held:
+            os.close(descriptor)
+            raise AlreadyRunning(f"Another process runs the local stack of {self.path}.") from held
+        return descriptor
+
+    def running(self) -> Running | None:
+        """Return what runs, by the file; None where there is no file or it is not one of ours."""
+        return _read(self.path / "running.json", Running)
+
+    def note_running(self, running: Running | None) -> None:
+        """Note what runs now; None for nothing."""
+        _write(self.path / "running.json", running)
+
+    def deployment(self) -> Deployment | None:
+        """Return what was deployed in the emulator's state, or None."""
+        return _read(self.path / "deployment.json", Deployment)
+
+    def note_deployment(self, deployment: Deployment | None) -> None:
+        """Note what is deployed in the emulator's state; None for nothing."""
+        _write(self.path / "deployment.json", deployment)
+
+    def set_state_aside(self) -> Path:
+        """Move a damaged state out of the way and return where it is now."""
+        aside = self.path / f"state-damaged-{time.strftime('%Y%m%dT%H%M%S')}"
+        self.state.rename(aside)
+        self.state.mkdir()
+        self.note_deployment(None)
+        return aside
+
+
+def _read(path: Path, model: type[_Model]) -> _Model | None:
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def _write(path: Path, model: BaseModel | None) -> None:
+    if model is None:
+        path.unlink(missing_ok=True)
+        return
+    draft = path.with_suffix(".new")
+    draft.write_text(model.model_dump_json(indent=2))
+    draft.replace(path)

@@ -1,0 +1,99 @@
+"""From a command to a running stack: the folder's lock, what a killed run left behind, the signals that stop it."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import psutil
+
+from infra.local.errors import AlreadyRunning
+from infra.local.home import Home, Running
+from infra.local.stack import LocalStack, Options
+
+#: How long a stack may take to stop, in seconds.
+STOP_WITHIN = 15.0
+
+#: How long what an earlier run left behind may take to end, in seconds.
+LEFTOVERS_WITHIN = 10.0
+
+
+def take(home: Home) -> int | Running:
+    """Return the folder's lock, or the stack that already runs there.
+
+    What a killed run left behind is ended first. Raises FolderNotWritable, and AlreadyRunning when something holds
+    the folder that we cannot prove to be ours.
+    """
+    home.prepare()
+    deadline = time.monotonic() + LEFTOVERS_WITHIN
+    while True:
+        try:
+            return home.lock()
+        except AlreadyRunning:
+            running = home.running()
+            if running is not None and running.supervisor.find() is not None:
+                return running
+            if time.monotonic() > deadline:
+                raise
+            end_leftovers(running)
+            time.sleep(0.1)
+
+
+def run(
+    home: Home, lock: int, options: Options, report: Callable[[str], None], when_ready: Callable[[Running], None]
+) -> None:
+    """Run the local stack until SIGINT, SIGTERM or SIGHUP stops it in order, or it cannot go on.
+
+    Raises what LocalStack.start raises; KeyboardInterrupt for any of the signals.
+    """
+    with stopped_by_signals(), LocalStack(home, lock, options, report) as stack:
+        when_ready(stack.start())
+        stack.wait()
+
+
+def stop(home: Home) -> bool:
+    """Stop the stack of the folder, and what a killed one left behind; return whether there was one."""
+    running = home.running()
+    if running is None:
+        return False
+    supervisor = running.supervisor.find()
+    if supervisor is not None:
+        _end([supervisor], STOP_WITHIN)
+    end_leftovers(running)
+    home.note_running(None)
+    return True
+
+
+def end_leftovers(running: Running | None) -> None:
+    """End the processes of a stack whose supervisor is gone: only those that still are the very ones it noted."""
+    noted = running.children.values() if running is not None else ()
+    _end([process for child in noted if (process := child.find())], LEFTOVERS_WITHIN)
+
+
+def _end(processes: list[psutil.Process], patience: float) -> None:
+    for process in processes:
+        process.terminate()
+    _, alive = psutil.wait_procs(processes, timeout=patience)
+    for process in alive:
+        process.kill()
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Let each signal that means `stop` raise KeyboardInterrupt, once; one that our starter ignores stays ignored."""
+
+    def stop_once(_number: int, _frame: FrameType | None) -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    stopping = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in stopping if signal.getsignal(number) != signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, stop_once)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

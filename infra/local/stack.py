@@ -1,0 +1,189 @@
+"""The local stack as a whole: brought up in order, watched, and stopped in order so that no job is lost."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from infra.local import dependencies, emulator
+from infra.local.answers import answers
+from infra.local.deploy import Deployer, Deployment
+from infra.local.errors import LocalStackError, PortInUse, ServiceFailed, StateDamaged
+from infra.local.home import Home, Running
+from infra.local.ports import free_port, holder, is_free
+from infra.local.processes import Child, Identity
+from infra.local.restarts import BackOff
+
+#: How long each process may take to stop, in seconds; the worker's and the emulator's add up.
+PATIENCE = {"front": 1.5, "worker": 4.0, "emulator": 5.0}
+
+#: How long the service may take to answer once everything is started, in seconds.
+READY_WITHIN = 30.0
+
+#: How often the processes are looked at, in seconds.
+WATCH_EVERY = 0.25
+
+#: The pack that is bundled, which serves `small` and `big` where the stack is told so.
+BUNDLED_PACK = "mini"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the person at the terminal asked for."""
+
+    #: Where the API is to be.
+    port: int = 8000
+    #: Whether jobs are read, or only accepted.
+    worker: bool = True
+    #: Whether the bundled pack serves `small` and `big`.
+    substitute: bool = True
+
+
+@dataclass
+class LocalStack:
+    """One local stack, run by this process. Leaving its `with` statement stops all that it started."""
+
+    home: Home
+    #: The folder's lock, which the emulator inherits: it is held until that has ended too.
+    lock: int
+    options: Options
+    #: Told what happens, in words for the person at the terminal.
+    report: Callable[[str], None]
+    _children: dict[str, Child] = field(default_factory=dict)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _broken: threading.Event = field(default_factory=threading.Event)
+    _watch: threading.Thread | None = None
+    _running: Running = field(init=False)
+
+    def __enter__(self) -> Self:
+        self._running = Running(
+            supervisor=Identity.of(os.getpid()), port=self.options.port, with_worker=self.options.worker
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> Running:
+        """Bring everything up and return once the service can be used.
+
+        Raises MissingDependency, PortInUse, EmulatorFailed, DeployFailed or ServiceFailed.
+        """
+        dependencies.require(dependencies.STACK + (dependencies.WORKER if self.options.worker else ()))
+        if not is_free(self.options.port):
+            raise PortInUse(self.options.port, holder(self.options.port))
+        self.home.note_running(self._running)
+        self._bring_up()
+        self._watch = threading.Thread(target=self._watch_over, name="watch", daemon=True)
+        self._watch.start()
+        return self._running
+
+    def wait(self) -> None:
+        """Return when the stack cannot go on; until then only a signal ends the wait."""
+        self._broken.wait()
+
+    def stop(self) -> None:
+        """Stop every process: the worker gives its job back first, then the emulator keeps its state."""
+        self._stopping.set()
+        if self._watch is not None:
+            self._watch.join(timeout=5)
+        self._bring_down()
+        self.home.note_running(None)
+        os.close(self.lock)
+
+    def _bring_up(self) -> None:
+        try:
+            deployment = self._deployed_emulator()
+        except StateDamaged as damaged:
+            self._bring_down()
+            aside = self.home.set_state_aside()
+            self.report(f"The kept state is damaged ({damaged}); its jobs are lost. It is now in {aside}.")
+            deployment = self._deployed_emulator()
+        self.home.note_deployment(deployment)
+        api_id, port = deployment.outputs["ApiId"], self._running.emulator_port or 0
+        self._note(api_id=api_id, queue_url=deployment.outputs["QueueUrl"])
+        front = ["--port", str(self.options.port), "--emulator", emulator.url(port), "--api", api_id]
+        self._start("front", ["infra.local.front", *front], {})
+        if self.options.worker:
+            self._start("worker", ["gpu_worker"], _worker_environment(deployment, port))
+        self._wait_until_it_answers()
+        self._note(ready=True)
+
+    def _deployed_emulator(self) -> Deployment:
+        """Start the emulator with what it kept and deploy to it what differs; raises StateDamaged."""
+        port = free_port()
+        self._start("emulator", [emulator.MODULE], emulator.environment(port, self.home.state), [self.lock])
+        self._note(emulator_port=port)
+        emulator.wait_until_ready(port, self._children["emulator"])
+        substitute = BUNDLED_PACK if self.options.substitute else ""
+        return Deployer(port, {"SubstitutePack": substitute}).deploy(self.home.deployment())
+
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + READY_WITHIN
+        while not answers(f"http://127.0.0.1:{self.options.port}/health"):
+            front = self._children["front"]
+            if front.poll() is not None or time.monotonic() > deadline:
+                raise ServiceFailed(f"The service does not answer on port {self.options.port}; see {front.log}.")
+            time.sleep(0.05)
+
+    def _bring_down(self) -> None:
+        for name in ("front", "worker"):
+            if name in self._children:
+                self._children[name].ask_to_stop()
+        for name in ("front", "worker", "emulator"):
+            if child := self._children.pop(name, None):
+                if name == "emulator":
+                    child.ask_to_stop()
+                child.see_stopped(PATIENCE[name])
+
+    def _start(
+        self, name: str, module: Sequence[str], environment: Mapping[str, str], keep_open: Sequence[int] = ()
+    ) -> None:
+        child = Child.start(name, module, environment, self.home.log(name), keep_open)
+        self._children[name] = child
+        self._note(children={**self._running.children, name: child.identity})
+
+    def _note(self, **changes: object) -> None:
+        self._running = self._running.model_copy(update=changes)
+        self.home.note_running(self._running)
+
+    def _watch_over(self) -> None:
+        """Start what died again, until the stack is stopped; without its emulator everything starts anew."""
+        back_off = dict.fromkeys(PATIENCE, BackOff())
+        while not self._stopping.wait(WATCH_EVERY):
+            dead = next((child for child in self._children.values() if child.poll() is not None), None)
+            if dead is None:
+                continue
+            back_off[dead.name] = back_off[dead.name].after_death(dead.ran_for)
+            delay = back_off[dead.name].delay
+            self.report(f"The {dead.name} ended ({dead.ending}); it starts again in {delay:.0f} s. See {dead.log}.")
+            if not self._stopping.wait(delay):
+                self._revive(dead)
+
+    def _revive(self, dead: Child) -> None:
+        try:
+            if dead.name == "emulator":
+                self.report("What the emulator was told since the stack's last start is lost with it.")
+                self._bring_down()
+                self._bring_up()
+            else:
+                self._children[dead.name] = dead.start_again()
+                self._note(children={**self._running.children, dead.name: self._children[dead.name].identity})
+        except LocalStackError as error:
+            self.report(str(error))
+            self._broken.set()
+            self._stopping.set()
+
+
+def _worker_environment(deployment: Deployment, emulator_port: int) -> dict[str, str]:
+    """Return the worker's settings: those that the deployed function has, and where dead letters go."""
+    return {
+        **emulator.client_environment(emulator_port),
+        **deployment.settings,
+        "BOOKJOB_DEAD_LETTER_QUEUE_URL": deployment.outputs["DeadLetterQueueUrl"],
+    }
