@@ -14,7 +14,6 @@ import typer
 from typer.core import TyperGroup
 
 from bookjob import stack
-from bookjob import stack
 from bookjob.errors import BookjobError, JobEnded, JobTimedOut
 from bookjob.exit_codes import ExitCode, exit_code_of
 
@@ -59,7 +58,7 @@ app = typer.Typer(
 )
 
 for command in (stack.up, stack.down, stack.health):
-    app.command()(command)
+    app.command(rich_help_panel="The service on this machine")(command)
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A plain-text book (UTF-8); - reads standard input.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
@@ -194,11 +193,6 @@ def stats(url: Url = None, as_json: Json = False) -> None:
         _print_json(counts)
     else:
         _output().print(stats_table(counts))
-
-
-_ON_THIS_MACHINE: Final = "The service on this machine"
-for local in (stack.up, stack.down, stack.health):
-    app.command(rich_help_panel=_ON_THIS_MACHINE)(local)
 
 
 def _book_and_request(
