@@ -49,8 +49,9 @@ class _Bar:
 
     def __call__(self, job: Job) -> None:
         total = None if job.status is JobState.PENDING else 100
+        done_at = None if job.eta_seconds is None else self._progress.get_time() + job.eta_seconds
         self._progress.update(
-            self._task, description=describe(job), total=total, completed=job.progress, eta=job.eta_seconds
+            self._task, description=describe(job), total=total, completed=job.progress, done_at=done_at
         )
 
 
@@ -78,8 +79,10 @@ class _Percent(ProgressColumn):
 
 
 class _TimeLeft(ProgressColumn):
-    """The service's own estimate of the work left: it knows what each stage costs, a bar does not."""
+    """The service's own estimate of the work left, counted down: it knows what each stage costs, a bar does not."""
 
     def render(self, task: Task) -> Text:
-        eta = task.fields.get("eta")
-        return Text(f"{duration(eta)} left" if eta and task.total and not task.finished else "", style="cyan")
+        done_at = task.fields.get("done_at")
+        if done_at is None or not task.total or task.finished:
+            return Text()
+        return Text(f"{duration(done_at - task.get_time())} left", style="cyan")

@@ -19,7 +19,9 @@ _PLACE_CATEGORIES: Final = frozenset({"GPE", "LOC", "FAC"})
 _FIRST_PERSON: Final = frozenset({"i", "me", "my", "mine", "myself"})
 _NARRATOR: Final = " (narrator)"
 #: A quote of this many words tells something and still fits a line.
-_TELLING_WORDS: Final = range(5, 15)
+_TELLING_WORDS: Final = range(4, 13)
+_SENTENCE_ENDS: Final = (".", "!", "?", "…")
+_QUOTATION_MARKS: Final = "\"'“”‘’«»„ "
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +167,10 @@ def _described(speaker: int, quotes: Iterable[Quote]) -> str:
 
 
 def _sample(quotes: Sequence[Quote]) -> str:
-    """Return one quote's words without its marks: the first of a telling length, else the longest."""
-    telling = (quote.quote for quote in quotes if len(quote.quote.split()) in _TELLING_WORDS)
-    chosen = next(telling, None) or max((quote.quote for quote in quotes), key=len)
-    return plain(chosen).strip("\"'“”‘’«»„ ")
+    """Return one quote's words without its marks: the first whole sentence of a telling length, else the longest."""
+    words = [plain(quote.quote).strip(_QUOTATION_MARKS) for quote in quotes]
+    telling = (said for said in words if len(said.split()) in _TELLING_WORDS and said.endswith(_SENTENCE_ENDS))
+    return next(telling, None) or max(words, key=len)
 
 
 def _places(entities: Iterable[Entity]) -> list[tuple[str, int]]:

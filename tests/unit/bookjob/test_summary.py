@@ -100,16 +100,17 @@ def test_quotes_count_for_their_speakers_with_one_that_tells_something() -> None
         characters=[character(2, 90, proper=[("Emma", 50)])],
         quotes=[
             quote(2, "“ Oh ! ”", "she"),
+            quote(2, "“ I have always thought , ”", "she"),
             quote(2, "“ I will not be trifled with , sir . ”", "Emma"),
             quote(None, "“ Who is there ? ”"),
             quote(4, "“ No . ”", "Mr. Elton"),
         ],
     )
 
-    assert [(line.name, line.quotes) for line in found.speakers] == [("Emma", 2), ("Mr. Elton", 1)]
+    assert [(line.name, line.quotes) for line in found.speakers] == [("Emma", 3), ("Mr. Elton", 1)]
     assert found.speakers[0].sample == "I will not be trifled with, sir."
     assert found.unattributed_quotes == 1
-    assert found.characters[0].quotes == 2
+    assert found.characters[0].quotes == 3
 
 
 def test_without_coreference_speakers_are_told_apart_by_how_they_are_called() -> None:
