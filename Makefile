@@ -1,0 +1,87 @@
+# `make` alone tells what there is.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3.11
+BOOK ?= examples/the_light_on_corrow_mole.txt
+PORT ?= 8000
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Its build differs from machine to machine, so it is pinned by version and not by hash.
+TORCH := torch==2.13.0
+
+.PHONY: help setup run test lint format bench lock clean
+
+help: ## tell what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/run ## set up, start the service and read a book: BOOK=path/to/book.txt PORT=8000
+	@exec $(BIN)/bookjob up --port $(PORT) --read "$(BOOK)"
+
+setup: $(VENV)/test ## install everything that running and testing need into .venv
+
+test: $(VENV)/test ## run the tests
+	@exec $(BIN)/python -m pytest $(TESTS)
+
+lint: $(VENV)/test ## check style, types, import rules and the template
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/cfn-lint
+
+format: $(VENV)/test ## put the code into its one style
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+bench: $(VENV)/run ## measure the engine on the bundled pack
+	@exec $(BIN)/python -m benchmarks
+
+lock: $(VENV)/test ## pin every dependency anew, by hash, from pyproject.toml
+	$(PIP) install uv==0.13.9
+	$(LOCK) pyproject.toml --extra worker --extra local -o requirements.lock
+	$(LOCK) pyproject.toml --extra worker --extra local --extra dev -o requirements-dev.lock
+	$(LOCK) functions/requirements.txt -c requirements.lock -o functions/requirements.lock
+
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--excludes <(echo torch) --custom-compile-command "make lock"
+
+clean: ## remove what was installed, built and cached; the jobs of the local stack too
+	-@test ! -x $(BIN)/bookjob || $(BIN)/bookjob down
+	rm -rf $(VENV) .bookjob .aws-sam *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Each of these files says: what its lock file pins is installed. Torch and its own dependencies come first, so that
+# the versions of the lock are the ones that stay.
+$(VENV)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; name another: make PYTHON=python3.12"; exit 1; }
+	@echo "Setting up a virtual environment in $(VENV) (once; some minutes, mostly the download of torch)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/torch: $(VENV)/python Makefile
+	@echo "Installing $(TORCH)"
+	@$(PIP) install $(TORCH)
+	@touch $@
+
+$(VENV)/run: requirements.lock requirements-upstream.lock pyproject.toml $(VENV)/torch
+	@echo "Installing what $< pins"
+	@$(PIP) install --no-deps --require-hashes -r requirements.lock -r requirements-upstream.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/test: requirements-dev.lock $(VENV)/run
+	@echo "Installing what $< pins"
+	@$(PIP) install --no-deps --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# `sam build` calls this for the function of template.yaml, with the folder to fill in ARTIFACTS_DIR.
+build-ApiFunction:
+	python3 -m pip install --quiet --require-hashes --no-deps --only-binary=:all: --platform manylinux2014_aarch64 \
+		--implementation cp --python-version 3.12 -r functions/requirements.lock --target "$(ARTIFACTS_DIR)"
+	cp -R functions jobs "$(ARTIFACTS_DIR)"
+	find "$(ARTIFACTS_DIR)" -name __pycache__ -prune -exec rm -rf {} +
