@@ -36,14 +36,20 @@ def _title(job: Job) -> Text:
 
 def _counts(summary: Summary) -> Text:
     counts = {
-        "tokens": summary.tokens,
-        "sentences": summary.sentences,
-        "entities": summary.entities,
-        "characters": summary.characters_total,
-        "quotes": summary.quotes,
-        "events": summary.events,
+        "token": summary.tokens,
+        "sentence": summary.sentences,
+        "entity": summary.entities,
+        "character": summary.characters_total,
+        "quote": summary.quotes,
+        "event": summary.events,
     }
-    return Text(" · ".join(f"{count:,}\N{NO-BREAK SPACE}{what}" for what, count in counts.items()), style=_FAINT)
+    return Text(" · ".join(_counted(count, what) for what, count in counts.items()), style=_FAINT)
+
+
+def _counted(count: int, what: str) -> str:
+    """Return a count and its noun, held together at the end of a line: `1 entity`, `646 entities`."""
+    noun = what if count == 1 else what.removesuffix("y") + ("ies" if what.endswith("y") else "s")
+    return f"{count:,}\N{NO-BREAK SPACE}{noun}"
 
 
 def _characters(summary: Summary) -> Table:

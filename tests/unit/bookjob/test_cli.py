@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 
 from bookjob import cli
 from bookjob.client import Client
+from bookjob.exit_codes import ExitCode
 
 from .conftest import JOB_ID, STATS, ScriptedService, Time, body_of, job, problem, result
 
@@ -273,10 +274,16 @@ def test_what_machines_read_is_never_wrapped(bookjob: Command, monkeypatch: pyte
         assert all(json.loads(line) for line in bookjob(*command, "--json").stdout.splitlines())
 
 
+def test_the_manual_names_every_exit_code() -> None:
+    manual = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
+
+    assert all(f"| {code} |" in manual for code in ExitCode)
+
+
 def test_help_names_every_exit_code(bookjob: Command) -> None:
     words = " ".join(bookjob("--help").stdout.split())
 
-    assert all(f"{code} " in words for code in (0, 1, 2, 3, 4, 5, 130))
+    assert all(f"{code} " in words for code in ExitCode)
 
 
 #: A service that never ends a job, in a process's own client; the real command line around it.
