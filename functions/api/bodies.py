@@ -4,7 +4,6 @@ JSON is read strictly (RFC 8259, I-JSON): no duplicate names, no NaN or Infinity
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
@@ -24,7 +23,7 @@ def json_object(event: Mapping[str, Any]) -> dict[str, object]:
         raise too_large(f"The body is larger than the {REQUEST_LIMIT} bytes that one request may carry.")
     parsed = _parse(_decode(body) if event.get("isBase64Encoded") else body)
     if not isinstance(parsed, dict):
-        raise bad_request('The body is JSON, but not an object; send one like {"text": "..."}.')
+        raise bad_request('The body is JSON, but not an object; send one such as {"text": "Call me Ishmael."}.')
     return parsed
 
 
@@ -44,7 +43,7 @@ def _decode(body: str) -> str:
         return base64.b64decode(body, validate=True).decode()
     except UnicodeDecodeError as error:
         raise bad_request(f"The body is not UTF-8: wrong byte at offset {error.start}.") from error
-    except binascii.Error as error:
+    except ValueError as error:
         raise bad_request("The body arrived damaged: it is not the base64 that it is marked as.") from error
 
 

@@ -76,7 +76,7 @@ def map_errors(app: APIGatewayHttpResolver, endpoints: Endpoints) -> None:
 
 
 def _no_route(method: str, allowed: Sequence[str]) -> Response[str]:
-    if not allowed:
+    if method in allowed or not allowed:  # In the first case Powertools found the path's variable parts unfit.
         return problem(HTTPStatus.NOT_FOUND, "There is nothing at this path. GET /docs lists what there is.")
     methods = ", ".join(allowed)
     detail = f"{method} is not a method of this path; it takes {methods}."

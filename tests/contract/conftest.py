@@ -4,6 +4,7 @@ It always runs against the Lambda function in this process, over moto; and again
 BOOKJOB_URL names one. Tests that need to be the worker themselves, or to break AWS, run in this process only.
 """
 
+import io
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ import pytest
 from moto import mock_aws
 
 from functions.api import routes
+from functions.api.handler import logger
 from infra.local.emulator import CREDENTIALS
 from jobs.service import JobService
 from tests.conftest import SettableClock
@@ -31,16 +33,32 @@ def pytest_report_header() -> str:
     return f"contract tests run against the function in process{f' and {LIVE_URL}' if LIVE_URL else ''}"
 
 
+@pytest.fixture(scope="module")
+def deployment() -> Iterator[JobService]:
+    """The job service over resources of moto's."""
+    with pytest.MonkeyPatch.context() as environment, mock_aws():
+        for name, value in CREDENTIALS.items():
+            environment.setenv(name, value)
+        environment.delenv("AWS_ENDPOINT_URL", raising=False)
+        yield JobService.connect(create_resources(substitute_pack="mini"))
+
+
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch, clock: SettableClock) -> Iterator[JobService]:
+def service(deployment: JobService, monkeypatch: pytest.MonkeyPatch, clock: SettableClock) -> JobService:
     """The job service behind the function in this process, over empty resources and with the test's clock."""
-    for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        service = replace(JobService.connect(create_resources(substitute_pack="mini")), clock=clock)
-        monkeypatch.setattr(routes, "jobs", lambda: service)
-        yield service
+    _empty(deployment)
+    service = replace(deployment, clock=clock)
+    monkeypatch.setattr(routes, "jobs", lambda: service)
+    return service
+
+
+def _empty(deployment: JobService) -> None:
+    store, documents = deployment.store, deployment.documents
+    for page in store.client.get_paginator("scan").paginate(TableName=store.table, ProjectionExpression="pk"):
+        for item in page["Items"]:
+            store.client.delete_item(TableName=store.table, Key={"pk": item["pk"]})
+    for found in documents.client.list_objects_v2(Bucket=documents.bucket).get("Contents", []):
+        documents.client.delete_object(Bucket=documents.bucket, Key=found["Key"])
 
 
 @pytest.fixture
@@ -71,6 +89,14 @@ def submit(api: httpx.Client) -> Callable[..., dict[str, Any]]:
         return body
 
     return submit
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What the function in this process writes to its log."""
+    stream = io.StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", stream)
+    return stream
 
 
 @pytest.fixture
