@@ -142,6 +142,9 @@ def _forwarded(scope: Message) -> Headers:
 
 async def _relay_object(response: httpx.Response, scope: Message, send: Send) -> None:
     """Answer with a stored object, unpacked on the way to a client that takes no gzip."""
+    if not response.is_success:
+        await _refuse(send, HTTPStatus.NOT_FOUND, "The result is not there any more: it has expired or was deleted.")
+        return
     accepted = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding").decode("latin-1")
     kept, body = [b"content-type", b"content-encoding", b"content-length"], response.aiter_raw()
     if response.headers.get("content-encoding") == "gzip" and not accepts_gzip(accepted):

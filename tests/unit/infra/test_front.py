@@ -1,0 +1,114 @@
+"""What a caller gets from the front, with the emulator played by the test."""
+
+import asyncio
+import gzip
+import json
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from infra.local.front import BODY_LIMIT, Front
+
+EMULATOR = "http://127.0.0.1:4566"
+OBJECT = f"{EMULATOR}/books/results/1/result.json.gz?X-Amz-Signature=abc"
+RESULT = json.dumps({"tokens": ["Call", "me", "Ishmael"] * 1000}).encode()
+
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+def ask(emulator: Handler, method: str = "GET", path: str = "/v1/jobs", **request: object) -> httpx.Response:
+    """Send one request to a front over that emulator and return the answer as it came, not decoded."""
+
+    async def exchange() -> httpx.Response:
+        upstream = httpx.AsyncClient(transport=httpx.MockTransport(emulator))
+        front = Front(EMULATOR, "ab12", upstream, upstream)
+        transport = httpx.ASGITransport(front)  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
+            headers = request.pop("headers", {"accept-encoding": "identity"})
+            return await client.request(method, path, headers=headers, **request)  # type: ignore[arg-type]
+
+    return asyncio.run(exchange())
+
+
+def says(status: int, body: object = None, **headers: str) -> httpx.Response:
+    """An answer as it comes over the wire, unread."""
+    return httpx.Response(status, headers=headers, stream=httpx.ByteStream(json.dumps(body).encode()))
+
+
+def stored(request: httpx.Request) -> httpx.Response:
+    """An API that links to its result, and the store that has it, gzipped."""
+    if request.url.path.startswith("/_aws/execute-api/"):
+        return says(303, {"detail": "fetch it"}, location=OBJECT)
+    assert str(request.url) == OBJECT
+    packed = {"content-encoding": "gzip", "content-type": "application/json", "etag": '"1"'}
+    return httpx.Response(200, headers=packed, stream=httpx.ByteStream(gzip.compress(RESULT)))
+
+
+def test_a_request_reaches_the_api_as_it_is() -> None:
+    seen: list[httpx.Request] = []
+
+    def emulator(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return says(201, {"job_id": "1"}, etag="7")
+
+    answer = ask(
+        emulator, "POST", "/v1/jobs?a=b%20c", content=b'{"text": "A"}', headers={"idempotency-key": "k", "te": "x"}
+    )
+    (request,) = seen
+    assert request.url.raw_path == b"/_aws/execute-api/ab12/$default/v1/jobs?a=b%20c"
+    assert (request.method, request.content) == ("POST", b'{"text": "A"}')
+    assert request.headers["idempotency-key"] == "k"
+    assert request.headers["x-forwarded-proto"] == "http"
+    assert "te" not in request.headers
+    assert (answer.status_code, answer.headers["etag"], answer.json()) == (201, "7", {"job_id": "1"})
+
+
+def test_a_body_as_large_as_the_gateway_takes_passes() -> None:
+    answer = ask(lambda request: says(200, len(request.content)), "POST", content=b"x" * BODY_LIMIT)
+    assert answer.json() == BODY_LIMIT
+
+
+def test_a_larger_body_is_refused_with_the_way_to_do_it() -> None:
+    answer = ask(lambda _: pytest.fail("it was passed on"), "POST", content=b"x" * (BODY_LIMIT + 1))
+    assert answer.status_code == 413
+    assert "POST /v1/uploads" in answer.json()["detail"]
+
+
+def test_a_dead_emulator_is_told_as_503_with_a_time_to_come_back() -> None:
+    def dead(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    answer = ask(dead)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert "bookjob health" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("accepts", ["identity", "gzip;q=0", "br"])
+def test_a_large_result_comes_inline_and_unpacked_for_a_client_that_takes_no_gzip(accepts: str) -> None:
+    answer = ask(stored, headers={"accept-encoding": accepts})
+    assert answer.status_code == 200
+    assert "content-encoding" not in answer.headers
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.content == RESULT
+
+
+def test_a_large_result_comes_as_it_is_stored_for_a_client_that_takes_gzip() -> None:
+    answer = ask(stored, headers={"accept-encoding": "br, gzip"})
+    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.headers["vary"] == "Accept-Encoding"
+    assert answer.content == RESULT  # the client unpacked it
+
+
+def test_a_result_that_has_gone_meanwhile_is_told_in_words() -> None:
+    def gone(request: httpx.Request) -> httpx.Response:
+        return stored(request) if "execute-api" in request.url.path else says(404, "no such key")
+
+    answer = ask(gone)
+    assert answer.status_code == 404
+    assert "expired" in answer.json()["detail"]
+
+
+def test_a_link_to_elsewhere_is_the_clients_to_follow() -> None:
+    answer = ask(lambda _: says(303, location="https://example.org/"))
+    assert (answer.status_code, answer.headers["location"]) == (303, "https://example.org/")

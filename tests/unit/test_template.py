@@ -1,0 +1,122 @@
+"""What the cloud template promises, read from the file itself."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from infra.local.template import Template
+from jobs.settings import PREFIX, Settings
+
+TEMPLATE = Template.read()
+RESOURCES: Mapping[str, Any] = TEMPLATE.body["Resources"]
+
+#: The largest template that CloudFormation takes inline, in bytes.
+INLINE_LIMIT = 51_200
+
+
+def statements(resource_type: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every statement of the policies of one type, with the logical id it belongs to."""
+    for name in TEMPLATE.of_type(resource_type):
+        properties = TEMPLATE.properties(name)
+        inline = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
+        documents = [properties["PolicyDocument"]] if "PolicyDocument" in properties else inline
+        for document in documents:
+            for statement in document["Statement"]:
+                yield name, statement
+
+
+ALLOWED = [*statements("AWS::IAM::Role"), *statements("AWS::IAM::ManagedPolicy")]
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def environment() -> Mapping[str, Any]:
+    variables: Mapping[str, Any] = TEMPLATE.properties("ApiFunction")["Environment"]["Variables"]
+    return {name: value for name, value in variables.items() if name.startswith(PREFIX)}
+
+
+def test_the_function_gets_every_setting_and_none_that_there_is_not() -> None:
+    assert {name.removeprefix(PREFIX).lower() for name in environment()} == set(Settings.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("setting", "parameter"),
+    [
+        ("max_queue_size", "MaxQueueSize"),
+        ("max_document_size", "MaxDocumentSize"),
+        ("job_ttl_seconds", "JobTtlSeconds"),
+        ("lease_seconds", "LeaseSeconds"),
+        ("max_failures", "MaxFailures"),
+    ],
+)
+def test_a_parameter_is_by_default_what_the_setting_is(setting: str, parameter: str) -> None:
+    assert environment()[PREFIX + setting.upper()] == {"Ref": parameter}
+    assert TEMPLATE.body["Parameters"][parameter]["Default"] == Settings.model_fields[setting].default
+
+
+def test_a_message_is_hidden_as_long_as_a_lease_lasts() -> None:
+    assert TEMPLATE.properties("JobsQueue")["VisibilityTimeout"] == Settings.model_fields["lease_seconds"].default
+
+
+def test_a_message_that_no_worker_survives_ends_in_a_dead_letter_queue_of_the_same_kind() -> None:
+    redrive = TEMPLATE.properties("JobsQueue")["RedrivePolicy"]
+    assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
+    assert redrive["maxReceiveCount"] > Settings.model_fields["max_failures"].default
+    assert TEMPLATE.properties("JobsQueue")["FifoQueue"] is TEMPLATE.properties("DeadLetterQueue")["FifoQueue"] is True
+
+
+def test_the_records_are_purged_by_the_attribute_that_the_store_writes() -> None:
+    ttl = TEMPLATE.properties("JobsTable")["TimeToLiveSpecification"]
+    assert ttl == {"AttributeName": "purge_at", "Enabled": True}
+
+
+@pytest.mark.parametrize("queue", ["JobsQueue", "DeadLetterQueue"])
+def test_messages_are_encrypted(queue: str) -> None:
+    assert TEMPLATE.properties(queue)["SqsManagedSseEnabled"] is True
+
+
+def test_nothing_in_the_bucket_can_be_made_public() -> None:
+    assert set(TEMPLATE.properties("Bucket")["PublicAccessBlockConfiguration"].values()) == {True}
+
+
+@pytest.mark.parametrize("policy", ["BucketPolicy", "QueuePolicy", "DeadLetterQueuePolicy"])
+def test_what_is_stored_or_queued_travels_over_tls_alone(policy: str) -> None:
+    (statement,) = TEMPLATE.properties(policy)["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_everything_that_is_kept_in_the_bucket_ends_some_day() -> None:
+    rules = TEMPLATE.properties("Bucket")["LifecycleConfiguration"]["Rules"]
+    expiring = {rule["Prefix"] for rule in rules if "ExpirationInDays" in rule}
+    assert expiring == {"documents/", "checkpoints/", "results/"}
+
+
+@pytest.mark.parametrize(("name", "statement"), ALLOWED, ids=[f"{n}-{s.get('Sid')}" for n, s in ALLOWED])
+def test_a_permission_names_its_actions_and_its_resource(name: str, statement: Mapping[str, Any]) -> None:
+    assert not [action for action in as_list(statement["Action"]) if "*" in action]
+    traces = all(action.startswith("xray:") for action in as_list(statement["Action"]))
+    assert traces or "*" not in as_list(statement["Resource"])
+
+
+@pytest.mark.parametrize("group", TEMPLATE.of_type("AWS::Logs::LogGroup"))
+def test_logs_are_not_kept_for_ever(group: str) -> None:
+    assert TEMPLATE.properties(group)["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_an_access_log_line_is_json() -> None:
+    assert json.loads(TEMPLATE.properties("ApiStage")["AccessLogSettings"]["Format"])["status"] == "$context.status"
+
+
+@pytest.mark.parametrize("name", [*TEMPLATE.of_type("AWS::DynamoDB::Table"), *TEMPLATE.of_type("AWS::S3::Bucket")])
+def test_what_holds_jobs_is_not_deleted_with_the_stack(name: str) -> None:
+    assert RESOURCES[name]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_the_template_fits_into_one_request() -> None:
+    assert len(json.dumps(TEMPLATE.body, default=str)) < INLINE_LIMIT
