@@ -13,7 +13,7 @@ from gpu_worker.protocol import Advanced, Analyze, Command, Failed, FinalAnswer,
 from gpu_worker.retries import persist
 from gpu_worker.scratch import Scratch
 from gpu_worker.shutdown import Shutdown
-from jobs.model import Job, Lease
+from jobs.model import Job, Lease, Outcome
 
 #: How often an attempt looks up from the engine to the heartbeat and the shutdown, in seconds.
 LOOK_UP = 0.2
@@ -43,8 +43,8 @@ class Attempt:
         self._shutdown = shutdown
         self._scratch = scratch
 
-    def run(self, job: Job, lease: Lease) -> Finished:
-        """Return what the engine's process says of the results that it left in the attempt's folder."""
+    def run(self, job: Job, lease: Lease) -> Outcome:
+        """Return what the results that are now in the attempt's folder tell of the run."""
         self._scratch.lay_out()
         document = self._fetch_text(job)
         loaded = self._load(self._pack_folder(job))
@@ -75,7 +75,7 @@ class Attempt:
             raise TransientFailure("The engine could not load its model pack.")
         return answer
 
-    def _analyze(self, job: Job, checkpoints: StoredCheckpoints) -> Finished:
+    def _analyze(self, job: Job, checkpoints: StoredCheckpoints) -> Outcome:
         order = Analyze(
             folder=self._scratch.folder,
             job_id=job.job_id,
@@ -87,7 +87,7 @@ class Attempt:
         answer = self._answer(order, checkpoints)
         if not isinstance(answer, Finished):
             raise TransientFailure("The engine stopped before its work was done.")
-        return answer
+        return answer.outcome
 
     def _answer(self, command: Command, checkpoints: StoredCheckpoints | None) -> FinalAnswer:
         """Return the final answer to a command; whatever interrupts the wait for it stops the engine first."""

@@ -135,9 +135,7 @@ class Child:
             checkpoints=FolderCheckpoints(scratch, self._line),
             cancelled=self._line.stop.is_set,
         )
-        completed_at = utc_now()
-        write_results(order, analysis, completed_at)
-        return Finished(analysis.token_count, completed_at)
+        return Finished(write_results(order, analysis, utc_now))
 
     def _advance(self, progress: Progress) -> None:
         self._line.say(Advanced(progress.stage, progress.fraction, progress.eta_seconds))

@@ -20,14 +20,13 @@ from gpu_worker.engine_process import EngineProcess
 from gpu_worker.errors import CancelRequested, ShutdownRequested
 from gpu_worker.lease import Heartbeat
 from gpu_worker.logs import begin_job, end_job, logger
-from gpu_worker.protocol import Finished
 from gpu_worker.retries import jittered, persist
 from gpu_worker.scratch import Scratch
 from gpu_worker.shutdown import Shutdown
 from gpu_worker.sign_of_life import SignOfLife
 from gpu_worker.triage import Claim, Drop, GiveBack, triage
 from jobs.errors import AWS_ERRORS, JobNotFound, LeaseLost, MoveRefused
-from jobs.model import Job, Lease, Status
+from jobs.model import Job, Lease, Outcome, Status
 from jobs.queue import Message
 
 #: Seconds of one long poll. Short, since a message that SQS hands to a poll whose worker has just gone stays hidden
@@ -127,8 +126,8 @@ class Consumer:
         """Run a claimed job to its end or give it back; as `_run`. Raises LeaseLost."""
         store, clock = self._connections.store, self._connections.clock
         try:
-            finished = self._attempt(job, lease, message)
-            ended = publishing.publish(self._connections, job, lease, finished)
+            outcome = self._attempt(job, lease, message)
+            ended = publishing.publish(self._connections, lease, outcome)
         except LeaseLost:
             raise
         except CancelRequested:
@@ -143,7 +142,7 @@ class Consumer:
         logger.info("ended", status=ended.status)
         return True
 
-    def _attempt(self, job: Job, lease: Lease, message: Message) -> Finished:
+    def _attempt(self, job: Job, lease: Lease, message: Message) -> Outcome:
         """Return once the results are stored; the heartbeat covers everything up to there."""
         with (
             tempfile.TemporaryDirectory(prefix="bookjob-") as folder,
@@ -151,10 +150,10 @@ class Consumer:
         ):
             scratch = Scratch(Path(folder))
             attempt = Attempt(self._connections, self._engine, heartbeat, self._shutdown, scratch)
-            finished = attempt.run(job, lease)
+            outcome = attempt.run(job, lease)
             publishing.store_results(self._connections, lease, scratch)
             heartbeat.check()
-            return finished
+            return outcome
 
     def _fail(self, job: Job, lease: Lease, message: Message, error: Exception) -> bool:
         """End a job or give it back, as its error and its earlier failures demand; as `_run`. Raises LeaseLost."""

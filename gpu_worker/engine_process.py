@@ -39,7 +39,8 @@ class EngineProcess:
         ours, theirs = Pipe()
         # An own program rather than a fork: this process has threads. The child keeps no other descriptor of ours,
         # so when this process ends, however it does, the child reads the pipe's end and goes too.
-        command = [sys.executable, "-m", "gpu_worker.child", str(theirs.fileno()), self._loader]
+        python = [sys.executable, *(["-P"] if sys.flags.safe_path else [])]
+        command = [*python, "-m", "gpu_worker.child", str(theirs.fileno()), self._loader]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])  # noqa: S603
         theirs.close()
         self._pipe = ours

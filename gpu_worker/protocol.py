@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from jobs.model import Options, TaskName
+from jobs.model import Options, Outcome, TaskName
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,9 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A final answer to `Analyze`: the results lie in the attempt's folder."""
+    """A final answer to `Analyze`: the results lie in the attempt's folder, and tell of this outcome."""
 
-    token_count: int
-    completed_at: datetime
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)

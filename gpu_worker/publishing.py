@@ -3,8 +3,6 @@
 from pathlib import Path
 
 from gpu_worker.connections import Connections
-from gpu_worker.protocol import Finished
-from gpu_worker.results import processing_time_ms
 from gpu_worker.retries import persist
 from gpu_worker.scratch import Scratch
 from jobs.documents import file_key, result_key
@@ -33,12 +31,8 @@ def _store(connections: Connections, path: Path, key: str, content_type: str) ->
     persist(put)
 
 
-def publish(connections: Connections, job: Job, lease: Lease, finished: Finished) -> Job:
+def publish(connections: Connections, lease: Lease, outcome: Outcome) -> Job:
     """Return the completed job, whose stored results are visible from now on. Raises LeaseLost."""
-    started_at = job.started_at or finished.completed_at
-    outcome = Outcome(
-        finished.token_count, finished.completed_at, processing_time_ms(started_at, finished.completed_at)
-    )
     return persist(lambda: connections.store.publish(lease, outcome))
 
 

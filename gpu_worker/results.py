@@ -3,7 +3,7 @@
 import gzip
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import timedelta
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import IO
 from gpu_worker.engine_port import Analysis
 from gpu_worker.protocol import Analyze
 from gpu_worker.scratch import Scratch
-from jobs.clock import isoformat
+from jobs.clock import Clock, isoformat
+from jobs.model import Outcome
 
 #: How many items of a section are turned into JSON at once.
 BATCH = 1000
@@ -21,34 +22,35 @@ BATCH = 1000
 GZIP_LEVEL = 6
 
 
-def processing_time_ms(started_at: datetime, completed_at: datetime) -> int:
-    """Return the milliseconds from a job's first claim to its end."""
-    return round((completed_at - started_at).total_seconds() * 1000)
+def write_results(order: Analyze, analysis: Analysis, clock: Clock) -> Outcome:
+    """Write BookNLP's own files and the result's body into the attempt's folder; return what the body's end tells.
 
-
-def write_results(order: Analyze, analysis: Analysis, completed_at: datetime) -> None:
-    """Write the result's body and BookNLP's own files into the attempt's folder."""
+    The time of completion is taken last, so that the time of writing counts as processing.
+    """
     scratch = Scratch(order.folder)
-    with _gzipped(scratch.result) as out:
-        _write_body(out, order, analysis, completed_at)
     for name, content in analysis.files().items():
         with _gzipped(scratch.file(name)) as out:
             out.write(content)
+    with _gzipped(scratch.result) as out:
+        return _write_body(out, order, analysis, clock)
 
 
-def _write_body(out: IO[str], order: Analyze, analysis: Analysis, completed_at: datetime) -> None:
+def _write_body(out: IO[str], order: Analyze, analysis: Analysis, clock: Clock) -> Outcome:
     """Write what `GET /v1/jobs/{job_id}/result` answers."""
-    head = {"job_id": order.job_id, "status": "completed"}
+    out.write(f'{_json({"job_id": order.job_id, "status": "completed"})[:-1]},"result":')
+    _write_sections(out, analysis.sections())
+    completed_at = clock()
+    milliseconds = (completed_at - order.started_at) // timedelta(milliseconds=1)
+    outcome = Outcome(analysis.token_count, completed_at, milliseconds)
     tail = {
         "submitted_at": isoformat(order.submitted_at),
         "started_at": isoformat(order.started_at),
-        "completed_at": isoformat(completed_at),
-        "processing_time_ms": processing_time_ms(order.started_at, completed_at),
-        "token_count": analysis.token_count,
+        "completed_at": isoformat(outcome.completed_at),
+        "processing_time_ms": outcome.processing_time_ms,
+        "token_count": outcome.token_count,
     }
-    out.write(f'{_json(head)[:-1]},"result":')
-    _write_sections(out, analysis.sections())
     out.write(f",{_json(tail)[1:]}")
+    return outcome
 
 
 def _write_sections(out: IO[str], sections: Mapping[str, Iterable[object]]) -> None:

@@ -263,23 +263,6 @@ def test_a_hung_engine_does_not_keep_a_job_from_being_called_off(consumer: Consu
     watch.join()
 
 
-def test_a_worker_that_is_asked_to_stop_gives_the_job_back_and_the_next_resumes_it(
-    consumer: Consumer, connections: Connections, deployment: Deployment, engine: EngineProcess, shutdown: Shutdown
-) -> None:
-    job = deployment.submit(script(seconds=3))
-    watch = as_soon_as(lambda: deployment.job(job).stage == "tagging", shutdown.request)
-    consumer.run()
-    watch.join()
-    given_back = deployment.job(job)
-    assert (given_back.status, given_back.failures, given_back.lease_owner) == (Status.PENDING, 0, None)
-    assert deployment.messages() == (1, 0)
-    assert not deployment.service.worker_heard()
-    engine.start()
-    ended = finish(Consumer(connections, engine, Shutdown(), "worker-2"), deployment, job)
-    assert (ended.status, ended.attempt) == (Status.COMPLETED, 2)
-    assert deployment.result(job)["result"]["events"] == ["tokens"]
-
-
 def test_a_worker_whose_job_was_taken_over_keeps_nothing(consumer: Consumer, deployment: Deployment) -> None:
     job = deployment.submit(script(seconds=60))
     store = deployment.service.store
