@@ -21,7 +21,7 @@ COMPLETED_AT = STARTED_AT + timedelta(seconds=145)
 
 
 def analysis(tokens: object, files: dict[str, str] | None = None) -> SimpleNamespace:
-    return SimpleNamespace(sections=lambda: {"tokens": tokens, "events": []}, files=lambda: files or {})
+    return SimpleNamespace(token_count=1, sections=lambda: {"tokens": tokens, "events": []}, files=lambda: files or {})
 
 
 def order(folder: Path) -> Analyze:
