@@ -15,7 +15,8 @@ from functions.api.refusals import Refusal
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
 )
 
 
@@ -29,7 +30,7 @@ def refusal(body: str, *, is_base64: bool = False) -> Refusal:
     return caught.value
 
 
-@given(fields=st.dictionaries(st.text(), JSON_VALUES))
+@given(fields=st.dictionaries(st.text(), JSON_VALUES, max_size=5))
 def test_every_json_object_is_read_as_it_is_plain_or_in_base64(fields: dict[str, Any]) -> None:
     text = json.dumps(fields)
     assert json_object(event(text)) == fields
