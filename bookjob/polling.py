@@ -1,8 +1,10 @@
-"""How long to pause between two looks at a job."""
+"""When to look at a job next, and when to look no more, without any I/O."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from bookjob import errors
 from bookjob.models import Job
 
 #: Seconds that the service may hold its answer until something changes (`Prefer: wait`, RFC 7240).
@@ -12,6 +14,8 @@ SHORTEST: Final = 0.5
 #: Seconds between two looks at a job that does not move, at most.
 LONGEST: Final = 3.0
 _GROWTH: Final = 1.4
+#: Seconds that a watch bears a service that does not answer, such as while it is deployed anew.
+OUTAGE_PATIENCE: Final = 120.0
 
 
 @dataclass(slots=True)
@@ -35,3 +39,47 @@ class Pace:
 
 def _visible(job: Job) -> tuple[object, ...]:
     return job.status, job.stage, int(job.progress), job.queue_position
+
+
+class Watch:
+    """The looks at one job until it ends: what each is asked for, and how long to pause after it."""
+
+    def __init__(
+        self,
+        job_id: str,
+        timeout: float | None,
+        on_change: Callable[[Job], None] | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self._job_id = job_id
+        self._timeout = timeout
+        self._on_change = on_change
+        self._clock = clock
+        self._pace = Pace()
+        self._seen: Job | None = None
+        self._started = self._looked = self._heard = clock()
+
+    def begin(self) -> int:
+        """Return the seconds that the look which begins now may be held; raises JobTimedOut when time is up."""
+        self._looked = self._clock()
+        if self._timeout is None:
+            return HOLD
+        left = self._started + self._timeout - self._looked
+        if left <= 0:
+            raise errors.JobTimedOut(self._job_id, self._timeout)
+        return max(1, min(HOLD, int(left)))
+
+    def saw(self, job: Job) -> float:
+        """Take what the look showed, tell it when it is new, and return the seconds to pause."""
+        self._heard = self._clock()
+        if self._on_change is not None and job != self._seen:
+            self._on_change(job)
+        self._seen = job
+        return self._pace.pause(job, took=self._heard - self._looked)
+
+    def missed(self, error: errors.BookjobError) -> float:
+        """Return the seconds to pause after a look that failed; raises its error when it is no passing one."""
+        passing = isinstance(error, errors.ServiceUnreachable | errors.ServiceFailed | errors.TooManyRequests)
+        if not passing or self._clock() - self._heard > OUTAGE_PATIENCE:
+            raise error
+        return LONGEST

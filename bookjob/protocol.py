@@ -4,6 +4,7 @@ What may be repeated, and after how long, follows RFC 9110: a GET always may; a 
 `Idempotency-Key`; everything else is tried once.
 """
 
+import os
 import random
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -12,7 +13,11 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from bookjob import errors
+from bookjob.polling import HOLD
 
+DEFAULT_URL: Final = "http://localhost:8000"
+#: Seconds; reading takes longer than the service may hold an answer, writing as long as a large book may.
+TIMEOUT: Final = httpx.Timeout(connect=5.0, read=HOLD + 40.0, write=120.0, pool=5.0)
 #: How often a call is made in all before its failure is the caller's.
 MAX_ATTEMPTS: Final = 4
 #: Seconds before the second attempt; doubled for each one after it.
@@ -50,6 +55,20 @@ class Call:
     takes_place_in_queue: bool = False
 
 
+def default_url() -> str:
+    """Return the service that is used when none is named: that of BOOKJOB_URL, or the local one."""
+    return os.environ.get("BOOKJOB_URL") or DEFAULT_URL
+
+
+def key_header(api_key: str | None) -> dict[str, str]:
+    """Return the header that carries the API key, by default BOOKJOB_API_KEY; empty without one.
+
+    It belongs to the service's own calls only: a signed URL leads to another host, which must not be shown the key.
+    """
+    key = api_key or os.environ.get("BOOKJOB_API_KEY")
+    return {"X-API-Key": key} if key else {}
+
+
 def service_url(url: str) -> str:
     """Return the service's root without a trailing slash or `/v1`; raises InvalidUrl."""
     root = url.strip().rstrip("/").removesuffix("/v1")
@@ -83,6 +102,23 @@ def error_of(call: Call, response: httpx.Response) -> errors.ServiceError:
     return kind(response.status_code, _detail(response), retry_after=retry_after)
 
 
+def unreachable(url: str, error: httpx.HTTPError) -> errors.ServiceUnreachable:
+    """Return our error for a call that got no whole answer."""
+    match error:
+        case httpx.TimeoutException():
+            reason = "it took too long"
+        case httpx.ConnectError():
+            reason = "no connection"
+        case _:
+            reason = "the connection broke"
+    return errors.ServiceUnreachable(url, reason)
+
+
+def knows_no_stop(error: errors.ServiceError) -> bool:
+    """Whether a deployment knows no call that stops a running job."""
+    return error.status_code in (httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED)
+
+
 def delay_before_retry(call: Call, error: errors.BookjobError, attempt: int) -> float | None:
     """Return after how many seconds to make the call again, or None when it must not be, or not again.
 
@@ -102,7 +138,7 @@ def delay_before_retry(call: Call, error: errors.BookjobError, attempt: int) -> 
 
 
 def redirect_of(response: httpx.Response) -> httpx.URL | None:
-    """Return where the answer sends the caller, which is a URL that is signed and must not be given the API key."""
+    """Return where the answer sends the caller: a signed URL, which takes no API key."""
     return response.next_request.url if response.next_request else None
 
 

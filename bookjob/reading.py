@@ -10,11 +10,11 @@ from rich.console import Console
 
 from bookjob import errors
 from bookjob.book import Book
-from bookjob.client import Client, default_url
+from bookjob.client import Client
 from bookjob.models import FILE_NAMES, Job, JobState, Result, Submitted
 from bookjob.output import OutputFolder, file_stem
 from bookjob.progress import job_progress
-from bookjob.protocol import parse, service_url
+from bookjob.protocol import default_url, parse, service_url
 from bookjob.summary import Summary, summarize
 
 #: Where results go when no folder is named; each book has a folder of its own in it.

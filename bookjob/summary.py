@@ -169,8 +169,11 @@ def _described(speaker: int, quotes: Iterable[Quote]) -> str:
 def _sample(quotes: Sequence[Quote]) -> str:
     """Return one quote's words without its marks: the first whole sentence of a telling length, else the longest."""
     words = [plain(quote.quote).strip(_QUOTATION_MARKS) for quote in quotes]
-    telling = (said for said in words if len(said.split()) in _TELLING_WORDS and said.endswith(_SENTENCE_ENDS))
-    return next(telling, None) or max(words, key=len)
+    return next(filter(_tells_something, words), None) or max(words, key=len)
+
+
+def _tells_something(said: str) -> bool:
+    return len(said.split()) in _TELLING_WORDS and said[0].isupper() and said.endswith(_SENTENCE_ENDS)
 
 
 def _places(entities: Iterable[Entity]) -> list[tuple[str, int]]:

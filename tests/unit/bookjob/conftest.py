@@ -1,13 +1,16 @@
 """A service that is scripted: it answers from memory, over the client's own transport, and remembers what was asked."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 
+from bookjob.async_client import AsyncClient
 from bookjob.client import Client
 
 JOB_ID = "0b1f7c52-8f0e-4f0a-9d52-0f0d9e8c7b6a"
@@ -143,10 +146,46 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BOOKJOB_API_KEY", raising=False)
 
 
+class Awaited:
+    """An AsyncClient whose calls are run to their end, so that one suite holds both clients to the same behaviour."""
+
+    def __init__(self, client: AsyncClient, runner: asyncio.Runner) -> None:
+        self._client = client
+        self._runner = runner
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        call = getattr(self._client, name)
+        return lambda *arguments, **more: self._runner.run(call(*arguments, **more))
+
+
+Connect = Callable[..., Client]
+
+
+@pytest.fixture(params=["Client", "AsyncClient"])
+def connect(request: pytest.FixtureRequest, time: Time) -> Iterator[Connect]:
+    """Return what connects a client of either kind to a handler; it is closed at the end."""
+
+    async def sleep(seconds: float) -> None:
+        time.sleep(seconds)
+
+    with ExitStack() as opened:
+
+        def open_client(handler: Handler, *arguments: Any, **more: Any) -> Client:
+            transport = httpx.MockTransport(handler)
+            if request.param == "Client":
+                plain = Client(*arguments, transport=transport, sleep=time.sleep, clock=time, **more)
+                return opened.enter_context(plain)
+            runner = opened.enter_context(asyncio.Runner())
+            awaited = Awaited(AsyncClient(*arguments, transport=transport, sleep=sleep, clock=time, **more), runner)
+            opened.callback(awaited.close)
+            return cast("Client", awaited)
+
+        yield open_client
+
+
 @pytest.fixture
-def client(service: ScriptedService, time: Time) -> Iterator[Client]:
-    with Client(transport=httpx.MockTransport(service), sleep=time.sleep, clock=time) as client:
-        yield client
+def client(connect: Connect, service: ScriptedService) -> Client:
+    return connect(service)
 
 
 def body_of(request: httpx.Request) -> Any:

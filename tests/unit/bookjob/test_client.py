@@ -1,15 +1,19 @@
-"""The client against a scripted service: what it sends, what it repeats, what it raises."""
+"""Both clients against a scripted service: what it sends, what it repeats, what it raises."""
 
+import inspect
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from bookjob import errors
-from bookjob.client import OUTAGE_PATIENCE, Client
+from bookjob.async_client import AsyncClient
+from bookjob.client import Client
 from bookjob.models import JobState
+from bookjob.polling import OUTAGE_PATIENCE
 
-from .conftest import JOB_ID, ScriptedService, Time, body_of, job, problem
+from .conftest import JOB_ID, Connect, ScriptedService, Time, body_of, job, problem
 
 
 def test_a_submission_sends_only_what_the_caller_asked_for(client: Client, service: ScriptedService) -> None:
@@ -88,12 +92,12 @@ def test_cancelling_a_job_that_runs_asks_its_worker_to_stop(client: Client, serv
     assert client.cancel(JOB_ID) is JobState.RUNNING
 
 
-@pytest.mark.parametrize("answer", [problem(404, "no such route"), problem(405, "no such method")])
+@pytest.mark.parametrize("status", [404, 405])
 def test_a_deployment_that_stops_no_running_job_gives_its_own_reason(
-    client: Client, service: ScriptedService, answer: httpx.Response
+    client: Client, service: ScriptedService, status: int
 ) -> None:
     service.fail("DELETE", JOB_ID, problem(409, "it is running"))
-    service.fail("POST", "cancel", answer)
+    service.fail("POST", "cancel", problem(status, "no such thing"))
 
     with pytest.raises(errors.Conflict, match="it is running"):
         client.cancel(JOB_ID)
@@ -187,7 +191,7 @@ def test_waiting_for_an_unknown_job_ends_at_once(client: Client, service: Script
         client.wait(JOB_ID)
 
 
-def test_a_large_result_is_fetched_from_storage_without_showing_it_the_key(tmp_path: Path) -> None:
+def test_a_large_result_is_fetched_from_storage_without_showing_it_the_key(connect: Connect, tmp_path: Path) -> None:
     asked = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -196,20 +200,23 @@ def test_a_large_result_is_fetched_from_storage_without_showing_it_the_key(tmp_p
             return httpx.Response(303, headers={"Location": "https://storage.example/result?signature=s"})
         return httpx.Response(200, content=b"stored")
 
-    with Client(api_key="secret", transport=httpx.MockTransport(answer)) as client:
-        client.download_result(JOB_ID, tmp_path / "result.json")
+    connect(answer, api_key="secret").download_result(JOB_ID, tmp_path / "result.json")
 
     assert (tmp_path / "result.json").read_bytes() == b"stored"
     assert asked[0].headers["X-API-Key"] == "secret"
     assert "X-API-Key" not in asked[1].headers
 
 
-class BrokenBody(httpx.SyncByteStream):
+class BrokenBody(httpx.SyncByteStream, httpx.AsyncByteStream):
     """A body whose connection breaks after its first bytes."""
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[bytes]:
         yield b"half"
         raise httpx.ReadError("the connection broke")
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for part in self:
+            yield part
 
 
 def test_a_download_that_breaks_is_begun_anew(client: Client, service: ScriptedService, tmp_path: Path) -> None:
@@ -254,13 +261,21 @@ def test_what_is_no_url_is_refused(url: str) -> None:
 
 
 def test_the_environment_names_the_service_and_the_key(
-    monkeypatch: pytest.MonkeyPatch, service: ScriptedService
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, service: ScriptedService
 ) -> None:
     monkeypatch.setenv("BOOKJOB_URL", "https://books.example/prod")
     monkeypatch.setenv("BOOKJOB_API_KEY", "secret")
 
-    with Client(transport=httpx.MockTransport(service)) as client:
-        client.stats()
+    connect(service).stats()
 
     assert str(service.requests[0].url) == "https://books.example/prod/v1/jobs/stats"
     assert service.requests[0].headers["X-API-Key"] == "secret"
+
+
+def test_both_clients_have_the_same_calls() -> None:
+    def calls(kind: type) -> dict[str, inspect.Signature]:
+        public = {name: call for name, call in vars(kind).items() if not name.startswith("_")}
+        return {name: inspect.signature(call) for name, call in public.items()}
+
+    assert calls(Client) == calls(AsyncClient)
+    assert all(inspect.iscoroutinefunction(getattr(AsyncClient, name)) for name in calls(AsyncClient))
