@@ -49,14 +49,19 @@ class Attempt:
         document = self._fetch_text(job)
         loaded = self._load(self._pack_folder(job))
         persist(lambda: self._connections.store.note_pack(lease, loaded.pack))
-        name = fingerprint(document, loaded.digest, job)
+        name = fingerprint(document, loaded.identity, job)
         checkpoints = StoredCheckpoints(self._connections.documents, job.job_id, name, self._scratch)
         checkpoints.fetch()
         return self._analyze(job, checkpoints)
 
     def _fetch_text(self, job: Job) -> bytes:
         document = persist(lambda: self._connections.documents.read(job.document_key))
-        document.decode()
+        try:
+            document.decode()
+        except UnicodeDecodeError as error:
+            raise PermanentFailure(
+                f"The text is not UTF-8: byte {error.start} cannot be read. Save it as UTF-8 and submit it again."
+            ) from error
         self._scratch.text.write_bytes(document)
         return document
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 
 from gpu_worker.logs import logger
 from gpu_worker.scratch import Scratch
@@ -12,12 +11,11 @@ from jobs.errors import AWS_ERRORS
 from jobs.model import Job
 
 
-def fingerprint(document: bytes, pack_digest: str, job: Job) -> str:
+def fingerprint(document: bytes, engine: str, job: Job) -> str:
     """Return a name for everything that a stage's output was made from; 64 hexadecimal digits."""
     made_from = {
         "document": hashlib.sha256(document).hexdigest(),
-        "pack": pack_digest,
-        "code": version("bookjob"),
+        "engine": engine,
         "pipeline": job.pipeline,
         "options": asdict(job.options),
     }

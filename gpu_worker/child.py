@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import cast
 
 from gpu_worker.engine import Cancelled, EngineError, Options, PackError, Progress, Stage, Task, UnreadableText
+from gpu_worker.engine.checkpoints import VERSION as CHECKPOINT_VERSION
 from gpu_worker.engine.options import CATEGORIES
 from gpu_worker.engine_port import Engine, EngineLoader
 from gpu_worker.logs import logger
@@ -121,7 +122,7 @@ class Child:
             self._engine = self._load_engine(command.pack_folder)
             self._pack_folder = command.pack_folder
         pack = self._engine.pack
-        return Loaded(f"{pack.name}@{pack.version}", pack.digest)
+        return Loaded(f"{pack.name}@{pack.version}", f"{CHECKPOINT_VERSION}:{pack.digest}")
 
     def _analyze(self, order: Analyze) -> Finished:
         if self._engine is None:

@@ -162,7 +162,7 @@ class Consumer:
         logger.warning("the attempt failed", reason=reason, exc_info=error)
         match retries.decide(retries.kind_of(error), failures, settings.max_failures):
             case retries.Fail(exhausted):
-                counted = failures if exhausted else job.failures
+                counted = failures if exhausted else None
                 persist(lambda: store.fail(lease, reason, self._connections.clock(), counted))
                 return True
             case retries.Retry(wait):

@@ -75,6 +75,7 @@ class Heartbeat:
 
     def tick(self) -> None:
         """Renew what is due and take in what the record says; raises what AWS's client raises."""
+        self._sign.give()
         now = self._connections.clock()
         try:
             job = self._write(now)
@@ -103,5 +104,4 @@ class Heartbeat:
             self._expires_at, self._renewed_at = expires_at, now
             # The message after the lease: when it shows again, the lease has run out and the job can be taken.
             self._connections.queue.extend(self._message, settings.lease_seconds)
-            self._sign.give()
         return job

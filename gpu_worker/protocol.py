@@ -21,10 +21,10 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The final answer to `Load`: the pack as `name@version`, and a digest of every byte of it."""
+    """The final answer to `Load`: the pack as `name@version`, and a name for all that decides the engine's output."""
 
     pack: str
-    digest: str
+    identity: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ class Retry:
 
 def kind_of(error: Exception) -> ErrorKind:
     """Return whether another attempt can help; anything not known to be permanent may pass."""
-    permanent = isinstance(error, PermanentFailure | DocumentMissing | UnicodeDecodeError)
+    permanent = isinstance(error, PermanentFailure | DocumentMissing)
     return ErrorKind.PERMANENT if permanent else ErrorKind.TRANSIENT
 
 
@@ -70,8 +70,6 @@ def reason(error: Exception) -> str:
             return str(error)
         case DocumentMissing():
             return "The text is not stored any more; submit it again."
-        case UnicodeDecodeError():
-            return f"The text is not UTF-8: byte {error.start} cannot be read. Save it as UTF-8 and submit it again."
         case _ if isinstance(error, AWS_ERRORS):
             return "The service's storage did not answer; submit the job again later."
         case _:

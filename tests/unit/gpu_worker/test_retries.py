@@ -12,7 +12,6 @@ from jobs.errors import DocumentMissing
 
 PERMANENT, TRANSIENT = ErrorKind.PERMANENT, ErrorKind.TRANSIENT
 THROTTLED = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "UpdateItem")
-NOT_UTF8 = UnicodeDecodeError("utf-8", b"caf\xe9", 3, 4, "unexpected end of data")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +38,6 @@ def test_a_decision_follows_from_the_kind_and_the_failures_so_far(
     [
         (PermanentFailure("no word"), PERMANENT),
         (DocumentMissing("gone"), PERMANENT),
-        (NOT_UTF8, PERMANENT),
         (TransientFailure("hung"), TRANSIENT),
         (EngineDied("SIGSEGV"), TRANSIENT),
         (THROTTLED, TRANSIENT),
@@ -51,7 +49,7 @@ def test_only_what_no_attempt_can_change_is_permanent(error: Exception, kind: Er
     assert kind_of(error) is kind
 
 
-@pytest.mark.parametrize("error", [THROTTLED, NOT_UTF8, KeyError("secret"), DocumentMissing("documents/secret.txt")])
+@pytest.mark.parametrize("error", [THROTTLED, KeyError("secret"), DocumentMissing("documents/secret.txt")])
 def test_a_reason_is_a_sentence_that_tells_nothing_of_the_insides(error: Exception) -> None:
     sentence = reason(error)
     assert sentence[0].isupper()
