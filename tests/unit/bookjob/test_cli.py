@@ -338,4 +338,4 @@ def test_help_comes_at_once() -> None:
         return wall.perf_counter() - started
 
     # The quickest of five, since what else the machine does says nothing about the command.
-    assert min(seconds() for _ in range(5)) < 0.7
+    assert min(seconds() for _ in range(5)) < 1.0
