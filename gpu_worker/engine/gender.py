@@ -58,7 +58,7 @@ def infer(
     people = [index for index, mention in enumerate(mentions) if mention.category == "PER"]
     rows = {key: row for row, key in enumerate(dict.fromkeys(keys[index] for index in people))}
     priors = _Priors.read(set(terms), categories)
-    start = np.array([_pseudo_counts(key, clusters, rows, priors) for key in rows]).reshape(len(rows), -1)
+    start = np.array([_pseudo_counts(key, clusters, rows, priors) for key in rows])
     alignments = _alignments(mentions, people, [rows[keys[index]] for index in people], categories)
     counts = _align(start, alignments) if rows else start
     return {key: _gender(counts[row].tolist(), categories) for key, row in rows.items() if isinstance(key, int)}
@@ -233,13 +233,15 @@ def _align(start: Floats, alignments: _Alignments) -> Floats:
     cells = rows * start.shape[1] + categories
     totals = _row_sums(start)
     counts, probabilities = start, start / totals[:, None]
-    for _ in range(_EPOCHS):
+    for epoch in range(_EPOCHS):
         likelihoods = np.where(filled, probabilities[alignments.people, alignments.categories[:, None]], 0.0)
         shares = (likelihoods / _row_sums(likelihoods)[:, None])[filled]
-        counts, sums = start.copy(), totals.copy()
+        # Upstream adds the priors to every epoch's counts but the first one's, which only begins from them.
+        weight = 1.0 if epoch else 0.0
+        counts, sums = start * weight, totals * weight
         np.add.at(counts.reshape(-1), cells, shares)
         np.add.at(sums, rows, shares)
-        probabilities = counts / sums[:, None]
+        probabilities = np.divide(counts, sums[:, None], out=np.zeros_like(counts), where=sums[:, None] > 0)
     return counts
 
 
