@@ -64,6 +64,13 @@ class ResultGone(JobsError):
         super().__init__(f"The result of job {job.job_id} is gone: it expired or was deleted. Submit the text again.")
 
 
+class TextGone(JobsError):
+    """The job's text is not there any more, so the job cannot run again."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"Job {job.job_id} cannot be retried: its text is gone. Submit the text again.")
+
+
 class NoSuchFile(JobsError):
     """BookNLP writes no file of this name, or the job's pipeline did not make it."""
 

@@ -12,17 +12,18 @@ from jobs.clock import Instant, isoformat
 class Status(StrEnum):
     """The states of a job. `docs/job-states.md` draws every move between them."""
 
-    #: Waiting in the queue. Entered by `submit` and `release`; left by `claim` and `cancel`.
+    #: Waiting in the queue. Entered by `submit`, `release` and `retry`; left by `claim` and `cancel`.
     PENDING = "pending"
     #: A worker holds its lease. Entered by `claim`; left by `publish`, `fail`, `release` and `stop`.
     RUNNING = "running"
-    #: Its result can be fetched. Entered by `publish`; left by `expire`.
+    #: Its result can be fetched. Entered by `publish`; left by `expire` and `discard`.
     COMPLETED = "completed"
-    #: It ended without a result, for the reason in `error_message`. Entered by `fail`; left by `expire`.
+    #: It ended without a result, for the reason in `error_message`. Entered by `fail`; left by `expire`, `discard` and
+    #: `retry`.
     FAILED = "failed"
-    #: The caller called it off. Entered by `cancel` and `stop`; left by `expire`.
+    #: The caller called it off. Entered by `cancel` and `stop`; left by `expire`, `discard` and `retry`.
     CANCELLED = "cancelled"
-    #: Its document and result are gone; only this record is left for a day. Entered by `expire`.
+    #: Its document and result are gone; only this record is left for a day. Entered by `expire` and `discard`.
     EXPIRED = "expired"
 
     @property

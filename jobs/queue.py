@@ -41,13 +41,13 @@ class JobQueue:
     client: "SQSClient"
     url: str
 
-    def send(self, job_id: str) -> None:
-        """Queue the job; sending it again within five minutes is a no-op (FIFO deduplication by job id)."""
+    def send(self, job_id: str, occasion: str = "") -> None:
+        """Queue the job; sending it again on the same occasion within five minutes is a no-op (FIFO deduplication)."""
         self.client.send_message(
             QueueUrl=self.url,
             MessageBody=Wakeup(job_id=job_id).model_dump_json(),
             MessageGroupId=MESSAGE_GROUP,
-            MessageDeduplicationId=job_id,
+            MessageDeduplicationId=f"{job_id}{occasion}",
         )
 
     def check(self) -> None:

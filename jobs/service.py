@@ -1,6 +1,7 @@
 """What callers can do with jobs: submit one, look at it, call it off, count them. Both ways in stand on this."""
 
 import re
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,11 +10,11 @@ from typing import Self
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
-from jobs.clock import Clock, utc_now
+from jobs.clock import Clock, isoformat, utc_now
 from jobs.documents import FILES, DocumentStore, StoredObject, document_key, file_key, result_key
 from jobs.errors import (
+    AWS_ERRORS,
     DocumentMissing,
     JobNotFound,
     MoveRefused,
@@ -23,6 +24,7 @@ from jobs.errors import (
     QueueFull,
     QueueUnavailable,
     ResultGone,
+    TextGone,
 )
 from jobs.model import Job, Stats, Status
 from jobs.queue import JobQueue
@@ -35,6 +37,12 @@ CALLERS_PATIENCE = Config(connect_timeout=2, read_timeout=8, retries={"mode": "s
 
 #: The signature that S3 takes on presigned URLs in every region.
 SIGNED_FOR_S3 = CALLERS_PATIENCE.merge(Config(signature_version="s3v4"))
+
+#: Seconds between two looks at a job that is watched.
+LOOK_AGAIN = 0.5
+
+#: How often a job that is called off may go from waiting to running or back meanwhile.
+CHANGES_OF_HAND = 3
 
 #: How job ids are written: UUIDs in lower case, with hyphens.
 JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -54,6 +62,7 @@ class JobService:
     queue: JobQueue
     clock: Clock = utc_now
     new_job_id: Callable[[], str] = _new_job_id
+    sleep: Callable[[float], None] = time.sleep
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
@@ -103,7 +112,7 @@ class JobService:
             raise
         try:
             self.queue.send(job.job_id)
-        except (BotoCoreError, ClientError) as error:
+        except AWS_ERRORS as error:
             self._withdraw(job, error)
 
     def _withdraw(self, job: Job, cause: Exception) -> None:
@@ -123,6 +132,18 @@ class JobService:
             raise JobNotFound(job_id)
         return job
 
+    def watch(self, job_id: str, tenant: str, seconds: float) -> Job:
+        """Return the tenant's job once its status, stage or whole percent has changed, or after that many seconds.
+
+        A job that has ended is returned at once. Raises JobNotFound.
+        """
+        until = self.clock() + timedelta(seconds=seconds)
+        seen = job = self.get(job_id, tenant)
+        while not job.status.ended and _shown(job) == _shown(seen) and self.clock() < until:
+            self.sleep(LOOK_AGAIN)
+            job = self.get(job_id, tenant)
+        return job
+
     def queue_position(self, job: Job) -> int | None:
         """Return 1 for the next to run, 2 for the one after it, None for a job that does not wait."""
         if job.status is not Status.PENDING:
@@ -131,10 +152,61 @@ class JobService:
         return waiting.index(job.job_id) + 1 if job.job_id in waiting else None
 
     def cancel(self, job_id: str, tenant: str) -> Job:
-        """Call off a pending job and return it; raises JobNotFound, or MoveRefused once it runs or has ended."""
-        job = self.store.cancel(self.get(job_id, tenant), self.clock())
-        self.documents.delete_all(job_id)
+        """Call off a pending job and return it; raises JobNotFound, or MoveRefused once it runs or has ended.
+
+        Its text is kept until the job expires, so that it can be retried.
+        """
+        return self.store.cancel(self.get(job_id, tenant), self.clock())
+
+    def stop(self, job_id: str, tenant: str) -> Job:
+        """Call off a job whether it waits or runs; a running one is stopped by its worker within seconds.
+
+        Raises JobNotFound, or MoveRefused for a job that has ended.
+        """
+        job = self.get(job_id, tenant)
+        for _ in range(CHANGES_OF_HAND):
+            try:
+                return self._stop(job)
+            except MoveRefused as refused:
+                # Between the look and the write it was claimed, or given back: the other move is the right one.
+                if refused.job is None or refused.job.status.ended:
+                    raise
+                job = refused.job
+        return self._stop(job)
+
+    def _stop(self, job: Job) -> Job:
+        if job.status is Status.RUNNING:
+            return self.store.request_cancel(job)
+        return self.store.cancel(job, self.clock())
+
+    def retry(self, job_id: str, tenant: str) -> Job:
+        """Queue a failed or cancelled job again and return it; it goes on after its last whole stage.
+
+        Raises JobNotFound, MoveRefused for any other job, TextGone, QueueFull or QueueUnavailable.
+        """
+        ended = self.get(job_id, tenant)
+        try:
+            self.documents.locate(ended.document_key)
+        except DocumentMissing as missing:
+            raise TextGone(ended) from missing
+        job = self.store.retry(ended, self.clock(), self.settings.max_queue_size)
+        try:
+            self.queue.send(job_id, occasion=f"@{isoformat(self.clock())}")
+        except AWS_ERRORS as error:
+            self.store.cancel(job, self.clock())
+            raise QueueUnavailable from error
         return job
+
+    def discard(self, job_id: str, tenant: str) -> None:
+        """Delete an ended job's text and results now; the job reads as expired from then on.
+
+        Raises JobNotFound, ResultGone when it has expired already, or MoveRefused for a job that has not ended.
+        """
+        job = self.get(job_id, tenant)
+        if job.status is Status.EXPIRED:
+            raise ResultGone(job)
+        self.store.discard(job, self.clock())
+        self.documents.delete_all(job_id)
 
     @property
     def lease_time(self) -> timedelta:
@@ -174,6 +246,11 @@ class JobService:
     def queue_size(self) -> int:
         """Return how many jobs wait, whoever's they are."""
         return len(self.store.waiting())
+
+
+def _shown(job: Job) -> tuple[Status, str | None, int]:
+    """Return what a watcher is told of."""
+    return job.status, job.stage, int(job.progress)
 
 
 def _published_epoch(job: Job) -> int:

@@ -5,6 +5,9 @@
        | |----release-----| |-------stop----> cancelled --expire-->
        |-------------cancel-----------------> cancelled
 
+    `retry` leads from failed and cancelled back to pending, `discard` from every end to expired before its time;
+    `request_cancel` leaves a running job running, for its worker to `stop`.
+
 A write that its condition refuses raises `MoveRefused` (`LeaseLost` for a worker's writes) carrying the record as
 it stood. Asking again for an end that a job already came to is a no-op.
 
@@ -60,6 +63,8 @@ IS_RUNNING = "#status = :running"
 HOLDS_LEASE = f"{IS_RUNNING} AND lease_epoch = :epoch"
 IS_CLAIMABLE = f"lease_epoch = :epoch AND ({IS_PENDING} OR ({IS_RUNNING} AND lease_expires_at <= :now))"
 HAS_EXPIRED = "expires_at <= :now AND #status <> :expired"
+HAS_ENDED = "#status IN (:completed, :failed, :cancelled)"
+CAN_BE_RETRIED = "#status IN (:failed, :cancelled) AND expires_at > :now"
 
 
 @dataclass(frozen=True)
@@ -153,12 +158,13 @@ class JobStore:
         }
         return self._end(lease, Status.COMPLETED, outcome.completed_at, changes)
 
-    def fail(self, lease: Lease, reason: str, now: datetime, failures: int = 0) -> Job:
-        """End the job without a result, after so many attempts that ended in an error which might have passed.
+    def fail(self, lease: Lease, reason: str, now: datetime, failures: int | None = None) -> Job:
+        """End the job without a result; `failures` is the new count where one more attempt failed.
 
         Raises LeaseLost; failing again under the same epoch changes nothing.
         """
-        return self._end(lease, Status.FAILED, now, {"error_message": reason, "failures": failures})
+        counted = {} if failures is None else {"failures": failures}
+        return self._end(lease, Status.FAILED, now, {"error_message": reason, **counted})
 
     def stop(self, lease: Lease, now: datetime) -> Job:
         """End a running job because its caller called it off. Raises LeaseLost."""
@@ -194,9 +200,54 @@ class JobStore:
         _check(refusals, "be cancelled", job)
         return cancelled
 
+    def request_cancel(self, job: Job) -> Job:
+        """Ask the worker of a running job to stop it, which `stop` then does; asking again changes nothing.
+
+        Raises MoveRefused for a job that does not run.
+        """
+        running = condition(IS_RUNNING, running="running")
+        try:
+            return self._write(job.job_id, {"cancel_requested": True}, running)
+        except self.client.exceptions.ConditionalCheckFailedException as refused:
+            raise MoveRefused("be asked to stop", job.job_id, _old_record(refused.response)) from refused
+
+    def retry(self, job: Job, now: datetime, max_queue_size: int) -> Job:
+        """Let a failed or cancelled job wait again, at its place by submission time; its checkpoints stand.
+
+        Raises QueueFull when no place is free, MoveRefused for any other job and for one that has expired.
+        """
+        waiting = job.evolve(
+            status=Status.PENDING,
+            completed_at=None,
+            progress=0.0,
+            failures=0,
+            cancel_requested=False,
+            error_message=None,
+            expires_at=None,
+            purge_at=None,
+        )
+        ended = condition(CAN_BE_RETRIED, failed="failed", cancelled="cancelled", now=int(now.timestamp()))
+        place = merged(self._queue(job.place, enter="waiting"), condition(QUEUE_HAS_ROOM, max=max_queue_size))
+        refusals = self._transact(self._rewrite(job, waiting, ended), {"Update": place})
+        if refusals and refusals[0]["Code"] == UNTOUCHED:
+            raise QueueFull(max_queue_size)
+        _check(refusals, "be retried", job)
+        return waiting
+
+    def discard(self, job: Job, now: datetime) -> Job:
+        """Turn an ended job into its tombstone before its time; its objects are the caller's to delete.
+
+        Raises MoveRefused for a job that has not ended or has expired already.
+        """
+        gone_now = {"expires_at": int(now.timestamp()), "purge_at": int((now + TOMBSTONE).timestamp())}
+        discarded = _tombstone(job).evolve(**gone_now)
+        ended = condition(HAS_ENDED, completed="completed", failed="failed", cancelled="cancelled")
+        _check(self._transact(self._rewrite(job, discarded, ended)), "be discarded", job)
+        return discarded
+
     def expire(self, job: Job, now: datetime) -> Job:
         """Turn an ended job whose time has come into its tombstone; its objects are the caller's to delete."""
-        expired = job.evolve(status=Status.EXPIRED, error_message=None, warnings=(), result_epoch=None)
+        expired = _tombstone(job)
         due = condition(HAS_EXPIRED, now=int(now.timestamp()), expired="expired")
         _check(self._transact(self._rewrite(job, expired, due)), "expire", job)
         return expired
@@ -294,11 +345,13 @@ class JobStore:
 
     def _write_under(self, lease: Lease, move: str, changes: Mapping[str, object]) -> Job:
         held = condition(HOLDS_LEASE, running="running", epoch=lease.epoch)
-        update = self._update(lease.job_id, _typed(changes), held)
         try:
-            answer = self.client.update_item(**update, ReturnValues="ALL_NEW")
+            return self._write(lease.job_id, changes, held)
         except self.client.exceptions.ConditionalCheckFailedException as refused:
             raise LeaseLost(move, lease.job_id, _old_record(refused.response)) from refused
+
+    def _write(self, job_id: str, changes: Mapping[str, object], on: Mapping[str, Any]) -> Job:
+        answer = self.client.update_item(**self._update(job_id, _typed(changes), on), ReturnValues="ALL_NEW")
         return from_item(answer["Attributes"])
 
     def _rewrite(self, before: Job, after: Job, on: Mapping[str, Any]) -> dict[str, Any]:
@@ -356,6 +409,10 @@ def _check(reasons: Sequence[Mapping[str, Any]], move: str, job: Job) -> None:
     """Raise MoveRefused if the first write of a transaction, the job's own, was refused."""
     if reasons:
         raise MoveRefused(move, job.job_id, _old_record(reasons[0]))
+
+
+def _tombstone(job: Job) -> Job:
+    return job.evolve(status=Status.EXPIRED, error_message=None, warnings=(), result_epoch=None)
 
 
 def _old_record(refused: Mapping[str, Any]) -> Job | None:

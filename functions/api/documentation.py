@@ -84,7 +84,7 @@ def _operation(row: Endpoint, refs: Mapping[Model, Mapping[str, Any]]) -> dict[s
     operation: dict[str, Any] = {
         "operationId": re.sub(r"\W+", "_", f"{row.method}{row.path}").strip("_").lower(),
         "summary": inspect.getdoc(row.function),
-        "parameters": [*_path_parameters(row), *_query_parameters(row)],
+        "parameters": [*_path_parameters(row), *_query_parameters(row), *_headers(row)],
         "responses": {str(row.status.value): _success(row, refs)},
     }
     if row.body is not None:
@@ -104,6 +104,11 @@ def _query_parameters(row: Endpoint) -> Iterator[dict[str, Any]]:
     schema = row.query.model_json_schema() if row.query is not None else {}
     for name, field in schema.get("properties", {}).items():
         yield {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": field}
+
+
+def _headers(row: Endpoint) -> Iterator[dict[str, Any]]:
+    for name, description in row.headers.items():
+        yield {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
 
 
 def _success(row: Endpoint, refs: Mapping[Model, Mapping[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler import Response
@@ -43,6 +44,8 @@ class Endpoint:
     query: Model | None
     #: The variable parts of the path and their types.
     parts: Mapping[str, Any]
+    #: The headers that it reads beside those that every endpoint does, and what they do.
+    headers: Mapping[str, str]
     #: The model of the answer, where it is JSON of one.
     gives: Model | None
     #: The content types of the answer.
@@ -72,6 +75,7 @@ class Endpoints:
         *,
         status: HTTPStatus = HTTPStatus.OK,
         refuses: tuple[int, ...] = (),
+        headers: Mapping[str, str] = MappingProxyType({}),
         gives: Model | None = None,
         types: tuple[str, ...] = (JSON,),
     ) -> Callable[[F], F]:
@@ -92,6 +96,7 @@ class Endpoints:
                 body=takes.pop("body", None),
                 query=takes.pop("query", None),
                 parts=takes,
+                headers=headers,
                 gives=gives or (returned if inspect.isclass(returned) and issubclass(returned, BaseModel) else None),
                 types=types,
             )

@@ -25,6 +25,7 @@ from jobs.errors import (
     QueueFull,
     QueueUnavailable,
     ResultGone,
+    TextGone,
 )
 
 logger = Logger()
@@ -47,6 +48,7 @@ SHAPES: dict[type[JobsError], Shape] = {
     DocumentMissing: Shape(HTTPStatus.NOT_FOUND),
     MoveRefused: Shape(HTTPStatus.CONFLICT),
     NoResult: Shape(HTTPStatus.CONFLICT),
+    TextGone: Shape(HTTPStatus.CONFLICT),
     DocumentTooLarge: Shape(HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     NotFinished: Shape(HTTPStatus.TOO_EARLY, retry_after=5),
     QueueFull: Shape(HTTPStatus.SERVICE_UNAVAILABLE, retry_after=30),

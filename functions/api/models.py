@@ -107,6 +107,13 @@ class JobCancelled(Answer):
     status: Literal["cancelled"] = "cancelled"
 
 
+class StopRequested(Answer):
+    """A job that was called off: at once if it waited, within seconds if it runs."""
+
+    job_id: str
+    status: Status = Field(description="`cancelled`, or `running` until its worker has stopped it.")
+
+
 class Column(BaseModel):
     """The base of the result's rows: BookNLP's own columns, and whatever a later version adds."""
 

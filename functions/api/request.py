@@ -1,5 +1,6 @@
 """Who asks, and under which id, as the event of the request that is being answered tells it."""
 
+import re
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +10,11 @@ PUBLIC = "public"
 
 #: The longest request id that is taken over from a caller, in characters.
 LONGEST_REQUEST_ID = 128
+
+#: The longest that an answer is held, in seconds; the gateway gives up after 30.
+LONGEST_WAIT = 20
+
+WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
 
 REQUEST_ID_HEADER = "X-Request-ID"
 
@@ -29,3 +35,12 @@ def request_id_of(event: Mapping[str, Any]) -> str:
     if 0 < len(given) <= LONGEST_REQUEST_ID and given.isascii() and given.isprintable():
         return given
     return event.get("requestContext", {}).get("requestId") or str(uuid.uuid4())
+
+
+def seconds_to_wait(event: Mapping[str, Any]) -> int:
+    """Return how long the caller would have its answer held (`Prefer: wait=20`, RFC 7240), within our own limit.
+
+    A preference that cannot be understood is none.
+    """
+    found = WAIT.search(headers_of(event).get("prefer", ""))
+    return min(int(found[1]), LONGEST_WAIT) if found else 0

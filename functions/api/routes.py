@@ -20,9 +20,10 @@ from functions.api.models import (
     JobStats,
     JobStatus,
     Readiness,
+    StopRequested,
     Submission,
 )
-from functions.api.request import tenant_of
+from functions.api.request import seconds_to_wait, tenant_of
 from jobs.clock import utc_now
 from jobs.model import Job
 from jobs.readiness import check_pack, readiness
@@ -34,6 +35,8 @@ api = Endpoints()
 
 JSON, HTML, TSV = "application/json", "text/html; charset=utf-8", "text/tab-separated-values; charset=utf-8"
 FILE_TYPES = {"book": JSON, "book.html": HTML}
+
+PREFER = {"Prefer": "`wait=20` holds the answer until the status, stage or whole percent changes, 20 seconds at most."}
 
 #: A page made of a stranger's book may show itself and do nothing else.
 HARMLESS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
@@ -69,11 +72,13 @@ def stats() -> JobStats:
     return JobStats.of(jobs().stats(tenant()), jobs().queue_size(), jobs().settings)
 
 
-@api.endpoint("GET", "/v1/jobs/<job_id>", refuses=(404, 503))
-def status(job_id: JobId) -> JobStatus:
+@api.endpoint("GET", "/v1/jobs/<job_id>", headers=PREFER, gives=JobStatus, refuses=(404, 503))
+def status(job_id: JobId) -> Response[str]:
     """Tell how a job stands. An expired one is told of for a day."""
-    job = logged(jobs().get(job_id, tenant()))
-    return JobStatus.of(job, jobs().queue_position(job))
+    wait = seconds_to_wait(api.event)
+    job = logged(jobs().watch(job_id, tenant(), wait))
+    applied = {"Preference-Applied": f"wait={wait}"} if wait else {}
+    return json_response(JobStatus.of(job, jobs().queue_position(job)), HTTPStatus.OK, applied)
 
 
 @api.endpoint("DELETE", "/v1/jobs/<job_id>", refuses=(404, 409, 503))
@@ -83,10 +88,30 @@ def cancel(job_id: JobId) -> JobCancelled:
     return JobCancelled(job_id=job.job_id)
 
 
+@api.endpoint("POST", "/v1/jobs/<job_id>/cancel", status=HTTPStatus.ACCEPTED, refuses=(404, 409, 503))
+def stop(job_id: JobId) -> StopRequested:
+    """Call off a job, whether it waits or runs; a running one is `cancelled` within 5 seconds."""
+    job = logged(jobs().stop(job_id, tenant()))
+    return StopRequested(job_id=job.job_id, status=job.status)
+
+
+@api.endpoint("POST", "/v1/jobs/<job_id>/retry", refuses=(404, 409, 503))
+def retry(job_id: JobId) -> JobAccepted:
+    """Queue a failed or cancelled job again; it goes on after the last stage that it finished."""
+    job = logged(jobs().retry(job_id, tenant()))
+    return JobAccepted.of(job, jobs().queue_position(job))
+
+
 @api.endpoint("GET", "/v1/jobs/<job_id>/result", gives=JobResult, refuses=(303, 404, 409, 425, 503))
 def result(job_id: JobId) -> Response[str]:
     """Fetch a completed job's result; one that is too large for an answer is linked to."""
     return deliver(jobs().result(job_id, tenant()), JSON, api.event)
+
+
+@api.endpoint("DELETE", "/v1/jobs/<job_id>/result", status=HTTPStatus.NO_CONTENT, refuses=(404, 409, 503))
+def discard(job_id: JobId) -> None:
+    """Delete an ended job's text and result now; the job is `expired` from then on."""
+    jobs().discard(job_id, tenant())
 
 
 @api.endpoint("GET", "/v1/jobs/<job_id>/files/<name>", types=(TSV, JSON, HTML), refuses=(303, 404, 409, 425, 503))

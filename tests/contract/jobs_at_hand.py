@@ -13,6 +13,7 @@ from jobs.service import JobService
 from tests.conftest import SettableClock
 
 TENANT = "public"
+LEASE_TIME = timedelta(seconds=60)
 
 RESULT: dict[str, Any] = {
     "tokens": [],
@@ -35,12 +36,17 @@ class JobsAtHand:
         return self.service.submit(JobRequest(**{"model": "mini", **fields}), text, tenant)
 
     def running(self, **fields: Any) -> tuple[Job, Lease]:
-        return self.service.store.claim(self.pending(**fields), "worker", self.clock(), timedelta(seconds=60))
+        return self.claim(self.pending(**fields))
+
+    def claim(self, job: Job) -> tuple[Job, Lease]:
+        return self.service.store.claim(job, "worker", self.clock(), LEASE_TIME)
+
+    def beat(self, lease: Lease, progress: Progress) -> Job:
+        return self.service.store.beat(lease, self.clock() + LEASE_TIME, progress)
 
     def halfway(self) -> Job:
         _, lease = self.running()
-        progress = Progress(stage="coref", percent=45.04, eta_seconds=12.5)
-        return self.service.store.beat(lease, self.clock() + timedelta(seconds=60), progress)
+        return self.beat(lease, Progress(stage="coref", percent=45.04, eta_seconds=12.5))
 
     def completed(self, body: bytes | None = None, files: dict[str, str] | None = None, **fields: Any) -> Job:
         """Return a completed job; `body` is its stored result, gzip already, by default a small one."""

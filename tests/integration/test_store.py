@@ -65,6 +65,9 @@ def attempt(service: JobService, move: str, job: Job, lease: Lease) -> Job | Non
         "fail": lambda: store.fail(lease, "broken", now),
         "stop": lambda: store.stop(lease, now),
         "expire": lambda: store.expire(job, now + timedelta(hours=2)),
+        "request_cancel": lambda: store.request_cancel(job),
+        "retry": lambda: store.retry(job, now, max_queue_size=10),
+        "discard": lambda: store.discard(job, now),
     }
     return moves[move]()
 
@@ -101,6 +104,7 @@ def check_move(service: JobService, move: str, status: Status) -> None:
 def test_every_move_of_the_store_is_in_the_diagram() -> None:
     assert {move for _, move, _ in EDGES} == {
         "submit", "withdraw", "claim", "beat", "release", "publish", "fail", "stop", "cancel", "expire",
+        "request_cancel", "retry", "discard",
     }  # fmt: skip
 
 

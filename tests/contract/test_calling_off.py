@@ -1,0 +1,174 @@
+"""POST /v1/jobs/{job_id}/cancel, POST /v1/jobs/{job_id}/retry and DELETE /v1/jobs/{job_id}/result."""
+
+from dataclasses import replace
+
+import httpx
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from functions.api import routes
+from jobs.model import Job
+from jobs.queue import JobQueue
+from jobs.service import JobService
+from tests.contract.jobs_at_hand import JobsAtHand
+
+PATHS = (("POST", "/cancel"), ("POST", "/retry"), ("DELETE", "/result"))
+
+
+def status_of(here: httpx.Client, job: Job) -> str:
+    return str(here.get(f"/v1/jobs/{job.job_id}").json()["status"])
+
+
+def objects(service: JobService) -> list[str]:
+    documents = service.documents
+    found = documents.client.list_objects_v2(Bucket=documents.bucket).get("Contents", [])
+    return [one["Key"] for one in found]
+
+
+def test_a_waiting_job_is_called_off_at_once(here: httpx.Client, at_hand: JobsAtHand) -> None:
+    job = at_hand.pending()
+    answer = here.post(f"/v1/jobs/{job.job_id}/cancel")
+    assert answer.status_code == 202
+    assert answer.json() == {"job_id": job.job_id, "status": "cancelled"}
+    assert status_of(here, job) == "cancelled"
+
+
+def test_a_running_job_is_called_off_by_its_worker(
+    here: httpx.Client, at_hand: JobsAtHand, service: JobService
+) -> None:
+    job, lease = at_hand.running()
+    for _ in range(2):
+        answer = here.post(f"/v1/jobs/{job.job_id}/cancel")
+        assert answer.status_code == 202
+        assert answer.json() == {"job_id": job.job_id, "status": "running"}
+    assert service.get(job.job_id, job.tenant).cancel_requested
+    service.store.stop(lease, at_hand.clock())
+    assert status_of(here, job) == "cancelled"
+
+
+def test_a_job_that_is_claimed_at_that_moment_is_called_off_all_the_same(
+    here: httpx.Client, at_hand: JobsAtHand, service: JobService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = at_hand.pending()
+
+    class ClaimedMeanwhile(type(service.store)):  # type: ignore[misc]
+        def cancel(self, job: Job, now: object) -> Job:
+            at_hand.claim(job)
+            return super().cancel(job, now)  # type: ignore[no-any-return]
+
+    store = ClaimedMeanwhile(service.store.client, service.store.table, service.store.ttl)
+    racing = replace(service, store=store)
+    monkeypatch.setattr(routes, "jobs", lambda: racing)
+    assert here.post(f"/v1/jobs/{job.job_id}/cancel").json()["status"] == "running"
+    assert service.get(job.job_id, job.tenant).cancel_requested
+
+
+def test_an_ended_job_is_not_called_off(here: httpx.Client, at_hand: JobsAtHand) -> None:
+    answer = here.post(f"/v1/jobs/{at_hand.completed().job_id}/cancel")
+    assert answer.status_code == 409
+    assert "it is completed" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("end", ["failed", "cancelled"])
+def test_a_job_that_ended_without_a_result_can_be_retried(
+    here: httpx.Client, at_hand: JobsAtHand, service: JobService, end: str
+) -> None:
+    job = at_hand.failed("No memory.") if end == "failed" else at_hand.pending()
+    here.delete(f"/v1/jobs/{job.job_id}")
+    answer = here.post(f"/v1/jobs/{job.job_id}/retry")
+    assert answer.status_code == 200
+    assert answer.json()["job_id"] == job.job_id
+    assert answer.json()["status"] == "pending"
+    assert answer.json()["queue_position"] == 1
+    look = here.get(f"/v1/jobs/{job.job_id}").json()
+    assert look["status"] == "pending"
+    assert look["error_message"] is None
+
+
+def test_a_retried_job_wakes_the_worker_though_it_was_queued_a_moment_ago(
+    here: httpx.Client, at_hand: JobsAtHand, service: JobService
+) -> None:
+    """SQS drops a message that looks like one of the last five minutes."""
+    while (old := service.queue.receive(visibility_seconds=30, wait_seconds=0)) is not None:
+        service.queue.acknowledge(old)
+    job = at_hand.pending()
+    for _ in range(2):
+        message = service.queue.receive(visibility_seconds=30, wait_seconds=0)
+        assert message is not None
+        assert message.job_id == job.job_id
+        service.queue.acknowledge(message)
+        here.delete(f"/v1/jobs/{job.job_id}")
+        here.post(f"/v1/jobs/{job.job_id}/retry")
+
+
+def test_a_job_in_any_other_state_is_not_retried(here: httpx.Client, at_hand: JobsAtHand) -> None:
+    for job in (at_hand.completed(), at_hand.halfway(), at_hand.pending()):
+        answer = here.post(f"/v1/jobs/{job.job_id}/retry")
+        assert answer.status_code == 409
+        assert f"it is {job.status}" in answer.json()["detail"]
+
+
+def test_a_job_whose_text_is_gone_is_not_retried(here: httpx.Client, at_hand: JobsAtHand, service: JobService) -> None:
+    job = at_hand.failed("No memory.")
+    service.documents.delete_all(job.job_id)
+    answer = here.post(f"/v1/jobs/{job.job_id}/retry")
+    assert answer.status_code == 409
+    assert "Submit the text again" in answer.json()["detail"]
+    assert status_of(here, job) == "failed"
+
+
+def test_a_job_that_could_not_be_queued_again_can_be_retried_later(
+    here: httpx.Client, at_hand: JobsAtHand, service: JobService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class DeadQueue(JobQueue):
+        def send(self, job_id: str, occasion: str = "") -> None:  # noqa: ARG002 - the signature is JobQueue's
+            raise EndpointConnectionError(endpoint_url=self.url)
+
+    job = at_hand.failed("No memory.")
+    broken = replace(service, queue=DeadQueue(service.queue.client, service.queue.url))
+    monkeypatch.setattr(routes, "jobs", lambda: broken)
+    assert here.post(f"/v1/jobs/{job.job_id}/retry").status_code == 503
+    monkeypatch.setattr(routes, "jobs", lambda: service)
+    assert here.post(f"/v1/jobs/{job.job_id}/retry").status_code == 200
+
+
+def test_a_retry_that_finds_the_queue_full_gets_503(here: httpx.Client, at_hand: JobsAtHand) -> None:
+    job = at_hand.failed("No memory.")
+    for _ in range(10):
+        at_hand.pending()
+    assert here.post(f"/v1/jobs/{job.job_id}/retry").status_code == 503
+
+
+@pytest.mark.parametrize("end", ["completed", "failed", "cancelled"])
+def test_an_ended_jobs_text_and_results_can_be_deleted(
+    here: httpx.Client, at_hand: JobsAtHand, service: JobService, end: str
+) -> None:
+    job = {"completed": at_hand.completed, "failed": lambda: at_hand.failed("No."), "cancelled": at_hand.pending}[end]()
+    here.delete(f"/v1/jobs/{job.job_id}")
+    answer = here.delete(f"/v1/jobs/{job.job_id}/result")
+    assert answer.status_code == 204
+    assert answer.content == b""
+    assert objects(service) == []
+    assert status_of(here, job) == "expired"
+    assert here.get(f"/v1/jobs/{job.job_id}/result").status_code == 404
+    assert here.delete(f"/v1/jobs/{job.job_id}/result").status_code == 404
+    assert here.post(f"/v1/jobs/{job.job_id}/retry").status_code == 409
+
+
+def test_an_unfinished_jobs_text_is_not_deleted(here: httpx.Client, at_hand: JobsAtHand, service: JobService) -> None:
+    for job in (at_hand.halfway(), at_hand.pending()):
+        answer = here.delete(f"/v1/jobs/{job.job_id}/result")
+        assert answer.status_code == 409
+        assert f"it is {job.status}" in answer.json()["detail"]
+        assert job.document_key in objects(service)
+
+
+@pytest.mark.parametrize(("method", "path"), PATHS)
+def test_a_strangers_job_is_not_there(here: httpx.Client, at_hand: JobsAtHand, method: str, path: str) -> None:
+    job = at_hand.pending(tenant="somebody else")
+    assert here.request(method, f"/v1/jobs/{job.job_id}{path}").status_code == 404
+
+
+@pytest.mark.parametrize(("method", "path"), PATHS)
+def test_a_job_that_is_not_there_gets_404(api: httpx.Client, method: str, path: str) -> None:
+    assert api.request(method, f"/v1/jobs/00000000-0000-4000-8000-000000000000{path}").status_code == 404
