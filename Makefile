@@ -46,6 +46,7 @@ lock: $(VENV)/test ## pin every dependency anew, by hash, from pyproject.toml
 	$(LOCK) pyproject.toml --extra worker --extra local -o requirements.lock
 	$(LOCK) pyproject.toml --extra worker --extra local --extra dev -o requirements-dev.lock
 	$(LOCK) functions/requirements.txt -c requirements.lock -o functions/requirements.lock
+	$(LOCK) gpu_worker/requirements.txt -c requirements.lock -o gpu_worker/requirements.lock
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--excludes <(echo torch) --custom-compile-command "make lock"
