@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict
 
 from infra.local import emulator
@@ -47,7 +48,10 @@ def _queue(running: Running) -> Part:
     if not emulator.is_healthy(running.emulator_port):
         return Part(name="queue", healthy=False, detail="the emulator does not answer")
     sqs = client("sqs", running.emulator_port)
-    found = sqs.get_queue_attributes(QueueUrl=running.queue_url, AttributeNames=names)["Attributes"]
+    try:
+        found = sqs.get_queue_attributes(QueueUrl=running.queue_url, AttributeNames=names)["Attributes"]
+    except (BotoCoreError, ClientError) as error:
+        return Part(name="queue", healthy=False, detail=str(error))
     waiting, running_now = (found[name] for name in names)
     return Part(name="queue", healthy=True, detail=f"{waiting} waiting, {running_now} with a worker")
 

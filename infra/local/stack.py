@@ -169,6 +169,7 @@ class LocalStack:
         try:
             if dead.name == "emulator":
                 self.report("What the emulator was told since the stack's last start is lost with it.")
+                self._note(ready=False)
                 self._bring_down()
                 self._bring_up()
             else:
