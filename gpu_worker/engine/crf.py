@@ -32,7 +32,7 @@ class Crf:
     ) -> NDArray[np.int64]:
         """Return the best tags, `[batch, steps]`; beyond `lengths + trailing` they mean nothing.
 
-        `emissions` is `[batch, steps, tags]`. `trailing` counts the steps of padding after each sequence that the
+        `emissions` is `[steps, batch, tags]`. `trailing` counts the steps of padding after each sequence that the
         back-trace walks through (none by default).
         """
         best = self._forward(emissions, lengths)
@@ -41,15 +41,14 @@ class Crf:
 
     def _forward(self, emissions: Tensor, lengths: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the score of the best path to each tag before each step, `[steps + 1, batch, tags]`."""
-        batch, steps, tags = emissions.shape
+        steps, batch, tags = emissions.shape
         remaining = torch.as_tensor(lengths, device=emissions.device)[:, None]
-        by_step = emissions.transpose(0, 1).contiguous()
         scores = torch.full((batch, tags), _IMPOSSIBLE, device=emissions.device)
         scores[:, tags - 2] = 0
         history = torch.empty((steps + 1, batch, tags), device=emissions.device)
         history[0] = scores
         for step in range(steps):
-            reached = (scores[:, None, :] + self._transitions).amax(2) + by_step[step]
+            reached = (scores[:, None, :] + self._transitions).amax(2) + emissions[step]
             scores = torch.where(remaining > step, reached, scores)
             scores = torch.where(remaining == step + 1, scores + self._transitions[tags - 1], scores)
             history[step + 1] = scores

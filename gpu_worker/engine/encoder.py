@@ -7,9 +7,12 @@ no AVX-512 path this doubles the speed in f32, and GELU is computed while the pr
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from gpu_worker.engine.attention import Counts, attend
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +29,27 @@ class EncoderShape:
 class Linear:
     """`x W^T + b`, with GELU (the exact one, by erf) on request; `[..., in] -> [..., out]`."""
 
-    def __init__(self, weight: Tensor, bias: Tensor, *, gelu: bool = False) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None = None, *, gelu: bool = False) -> None:
         self._bias = bias
         self._gelu = gelu
         self._reordered = weight.device.type == "cpu" and torch.backends.mkldnn.is_available()
-        self._weight = torch.ops.mkldnn._reorder_linear_weight(weight) if self._reordered else weight  # noqa: SLF001
+        self._weight = torch.ops.mkldnn._reorder_linear_weight(weight) if self._reordered else weight
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the product for `x`."""
         if self._reordered:
             activation = ("gelu", [], "none") if self._gelu else ("none", [], "")
-            out: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, *activation)  # noqa: SLF001
+            out: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, *activation)
             return out
         out = functional.linear(x, self._weight, self._bias)
         return functional.gelu(out) if self._gelu else out
+
+    def plus(self, x: Tensor, other: Tensor) -> Tensor:
+        """Return the product for `x`, added to `other`, without GELU."""
+        if self._reordered:
+            out: Tensor = torch.ops.mkldnn._linear_pointwise(x, other, self._weight, self._bias, "add")
+            return out
+        return functional.linear(x, self._weight, self._bias) + other
 
 
 class _LayerNorm:
@@ -53,11 +63,13 @@ class _LayerNorm:
 
 class _Layer:
     def __init__(self, weights: Mapping[str, Tensor], name: str, shape: EncoderShape) -> None:
-        projections = [f"{name}.attention.self.{part}" for part in ("query", "key", "value")]
-        self._qkv = Linear(
-            torch.cat([weights[f"{part}.weight"] for part in projections]),
-            torch.cat([weights[f"{part}.bias"] for part in projections]),
-        )
+        scale = (shape.hidden // shape.heads) ** -0.5
+        parts = [
+            (weights[f"{name}.attention.self.{part}.weight"], weights[f"{name}.attention.self.{part}.bias"])
+            for part in ("query", "key", "value")
+        ]
+        parts[0] = (parts[0][0] * scale, parts[0][1] * scale)
+        self._qkv = Linear(torch.cat([weight for weight, _ in parts]), torch.cat([bias for _, bias in parts]))
         self._attended = _linear(weights, f"{name}.attention.output.dense")
         self._attention_norm = _LayerNorm(weights, f"{name}.attention.output.LayerNorm", shape.layer_norm_epsilon)
         self._up = _linear(weights, f"{name}.intermediate.dense", gelu=True)
@@ -65,22 +77,24 @@ class _Layer:
         self._output_norm = _LayerNorm(weights, f"{name}.output.LayerNorm", shape.layer_norm_epsilon)
         self._heads = shape.heads
 
-    def __call__(self, x: Tensor, mask: Tensor | None, rows: Tensor | None = None) -> Tensor:
-        batch, pieces, hidden = x.shape
-        qkv = self._qkv(x).view(batch, pieces, 3, self._heads, hidden // self._heads)
-        query, key, value = (part.transpose(1, 2) for part in qkv.unbind(2))
-        if rows is not None:
-            picked = rows[:, None, :, None].expand(-1, self._heads, -1, hidden // self._heads)
-            query = query.gather(2, picked)
-            x = x.gather(1, rows[:, :, None].expand(-1, -1, hidden))
-        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        attended = attended.transpose(1, 2).reshape(x.shape)
-        x = self._attention_norm(x + self._attended(attended))
+    def __call__(
+        self, x: Tensor, lengths: Counts, wanted: Tensor | None = None, counts: Counts | None = None
+    ) -> Tensor:
+        pieces, hidden = x.shape
+        query, key, value = self._qkv(x).view(pieces, 3, self._heads, hidden // self._heads).unbind(1)
+        if wanted is not None:
+            query, x = query[wanted], x[wanted]
+        attended = attend(query, key, value, lengths if counts is None else counts, lengths)
+        x = self._attention_norm(x + self._attended(attended.flatten(1)))
         return self._output_norm(x + self._down(self._up(x)))
 
 
 class Encoder:
-    """Turns word pieces into hidden states; holds weights only, so one object serves any number of callers."""
+    """Turns word pieces into hidden states; holds weights only, so one object serves any number of callers.
+
+    Windows go through it end to end, without padding: `ids` `[pieces]` are all their pieces, `lengths` `[windows]`
+    says how many each has.
+    """
 
     def __init__(self, weights: Mapping[str, Tensor], shape: EncoderShape) -> None:
         """Take the weights under BERT's own names (`embeddings.…`, `encoder.layer.0.…`), on their device."""
@@ -98,44 +112,35 @@ class Encoder:
         return self._words.device
 
     @property
-    def longest(self) -> int:
-        """The most pieces that one sequence can have."""
-        return self._positions.shape[0]
+    def dtype(self) -> torch.dtype:
+        """What the encoder computes in, and its states' type."""
+        return self._words.dtype
 
-    def states(self, ids: Tensor, lengths: Tensor, *, last: int = 1) -> list[Tensor]:
-        """Return the hidden states of the last `last` layers, the very last first; each `[batch, pieces, hidden]`.
-
-        `ids` is `[batch, pieces]`, `lengths` `[batch]`: pieces at or after a row's length are padding, which no piece
-        attends to and whose states mean nothing.
-        """
-        mask = _mask(ids, lengths)
-        x = self._embed(ids)
-        kept = [x] if last > self.shape.layers else []
+    def states(self, ids: Tensor, lengths: Counts, *, last: int = 1) -> list[Tensor]:
+        """Return the hidden states of the last `last` layers, the very last first; each `[pieces, hidden]`."""
+        x = self._embed(ids, lengths)
+        kept = []
         for index, layer in enumerate(self._layers):
-            x = layer(x, mask)
+            x = layer(x, lengths)
             if index >= self.shape.layers - last:
                 kept.append(x)
         return kept[::-1]
 
-    def states_at(self, ids: Tensor, lengths: Tensor, rows: Tensor) -> Tensor:
-        """Return the last layer's states at the pieces `rows` `[batch, wanted]` alone, `[batch, wanted, hidden]`.
+    def states_at(self, ids: Tensor, lengths: Counts, wanted: Tensor, counts: Counts) -> Tensor:
+        """Return the last layer's states of the pieces `wanted` alone, `[wanted, hidden]`.
 
-        The last layer then computes nothing for the other pieces, which nobody attends to any more.
+        `wanted` holds places in `ids`, window by window; `counts` `[windows]` says how many each window has of them.
+        The last layer then computes nothing for the other pieces, whom nobody attends to any more.
         """
-        mask = _mask(ids, lengths)
-        x = self._embed(ids)
+        x = self._embed(ids, lengths)
         for layer in self._layers[:-1]:
-            x = layer(x, mask)
-        return self._layers[-1](x, mask, rows)
+            x = layer(x, lengths)
+        return self._layers[-1](x, lengths, wanted, counts)
 
-    def _embed(self, ids: Tensor) -> Tensor:
-        return self._norm(self._words[ids] + self._positions[: ids.shape[1]])
+    def _embed(self, ids: Tensor, lengths: Counts) -> Tensor:
+        places = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        return self._norm(self._words[ids] + self._positions[torch.from_numpy(places).to(ids.device)])
 
 
 def _linear(weights: Mapping[str, Tensor], name: str, *, gelu: bool = False) -> Linear:
     return Linear(weights[f"{name}.weight"], weights[f"{name}.bias"], gelu=gelu)
-
-
-def _mask(ids: Tensor, lengths: Tensor) -> Tensor | None:
-    real = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
-    return None if bool(real.all()) else real[:, None, None, :]

@@ -160,12 +160,11 @@ def _words(
     )
     tokens = starts[rows] + np.minimum(columns, counts[rows])
     sizes = np.where(columns < counts[rows], np.append(pieces.counts, 1)[tokens], columns == counts[rows])
-    firsts = 1 + pieces.offsets[tokens] - begins[rows]
-    per_row = np.bincount(rows, weights=sizes, minlength=len(batch)).astype(np.int64)
-    wanted = windows.stacked(windows.spread(firsts, sizes), per_row)
-    states = network.encoder.states_at(*(to_device(array, device) for array in (ids, lengths, wanted)))
-    taken = windows.spread(np.arange(len(batch)) * wanted.shape[1], per_row)
-    return mean_of_runs(states.flatten(0, 1), taken, sizes).float()
+    firsts = (np.cumsum(lengths) - lengths + 1 - begins)[rows] + pieces.offsets[tokens]
+    wanted = windows.spread(firsts, sizes)
+    per_window = np.bincount(rows, weights=sizes, minlength=len(batch)).astype(np.int64)
+    states = network.encoder.states_at(to_device(ids, device), lengths, to_device(wanted, device), per_window)
+    return mean_of_runs(states, np.arange(len(wanted)), sizes).float()
 
 
 def _epsilons(cut: Windows) -> np.ndarray:

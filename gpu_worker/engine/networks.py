@@ -34,13 +34,17 @@ class TaggerNetwork:
         self.entity_tags = entity_tags
         self.supersense_tags = supersense_tags
         #: One recurrent layer and its tag scores for each layer of nesting.
-        self.entity_lstms = [BiLstm(weights, f"lstm{layer}") for layer in (1, 2, 3)]
+        self.entity_lstms = [
+            BiLstm(weights, "lstm1", encoder.dtype),
+            BiLstm(weights, "lstm2"),
+            BiLstm(weights, "lstm3"),
+        ]
         self.entity_scores = [_linear(weights, f"hidden2tag{layer}") for layer in (1, 2, 3)]
         self.entity_crf = Crf(weights["crf.transitions"])
-        self.event_lstm = BiLstm(weights, "flat_lstm")
+        self.event_lstm = BiLstm(weights, "flat_lstm", encoder.dtype)
         self.event_scores = _linear(weights, "flat_classifier")
         self.wordnet = weights["wn_embedding.weight"]
-        self.supersense_lstm = BiLstm(weights, "supersense_lstm1")
+        self.supersense_lstm = BiLstm(weights, "supersense_lstm1", encoder.dtype)
         self.supersense_scores = _linear(weights, "supersense_hidden2tag1")
         self.supersense_crf = Crf(weights["supersense_crf.transitions"])
 

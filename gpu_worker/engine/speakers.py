@@ -252,18 +252,19 @@ def _scores(batch: Sequence[_Window], pieces: Integers, network: SpeakerNetwork)
     ids, lengths = windows.framed(
         pieces, starts, sizes, first=network.tokenizer.id_of("[CLS]"), last=network.tokenizer.id_of("[SEP]")
     )
-    marks = np.array([window.mark for window in batch]) - starts + 1
-    ids[np.arange(len(batch)), marks] = network.tokenizer.id_of("[QUOTE]")
+    shifts = np.cumsum(lengths) - lengths + 1 - starts
+    marks = np.array([window.mark for window in batch]) + shifts
+    ids[marks] = network.tokenizer.id_of("[QUOTE]")
     runs = [np.append(window.counts, 1) for window in batch]
     wanted = [
-        np.append(windows.spread(window.firsts - window.start + 1, window.counts), mark)
-        for window, mark in zip(batch, marks, strict=True)
+        np.append(windows.spread(window.firsts + shift, window.counts), mark)
+        for window, shift, mark in zip(batch, shifts, marks, strict=True)
     ]
-    sizes_wanted = np.array([len(places) for places in wanted])
-    rows = windows.stacked(np.concatenate(wanted), sizes_wanted)
-    states = network.encoder.states_at(*(windows.to_device(array, device) for array in (ids, lengths, rows)))
-    real = windows.spread(np.arange(len(batch)) * rows.shape[1], sizes_wanted)
-    means = mean_of_runs(states.flatten(0, 1), real, np.concatenate(runs)).float()
+    places, counts = np.concatenate(wanted), np.array([len(own) for own in wanted])
+    states = network.encoder.states_at(
+        windows.to_device(ids, device), lengths, windows.to_device(places, device), counts
+    )
+    means = mean_of_runs(states, np.arange(len(places)), np.concatenate(runs)).float()
     numbers = np.array([len(window.candidates) for window in batch])
     quotes = np.cumsum(numbers + 1) - 1
     candidates = np.delete(np.arange(len(means)), quotes)

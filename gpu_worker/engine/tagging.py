@@ -40,7 +40,7 @@ class _Batch:
 
     #: Numbers of the windows, `[windows]`.
     windows: Integers
-    #: `[windows, longest, features]`
+    #: `[longest, windows, features]`
     words: Tensor
     #: How many words of the book each window has, `[windows]`.
     counts: Integers
@@ -114,7 +114,7 @@ class _Tagger:
             advance(done / total)
 
     def _encode(self, batch: Integers, steps: Integers) -> Tensor:
-        """Return the words of the windows `batch`, `[windows, longest, features]`."""
+        """Return the words of the windows `batch`, `[longest, windows, features]`."""
         network, device = self._network, self._network.encoder.device
         starts, ends = self._windows.starts[batch], self._windows.ends[batch]
         begins = self._pieces.offsets[starts]
@@ -125,14 +125,14 @@ class _Tagger:
             first=network.tokenizer.id_of("[CLS]"),
             last=network.tokenizer.id_of("[SEP]"),
         )
-        states = network.encoder.states(
-            windows.to_device(ids, device), windows.to_device(lengths, device), last=network.layers_read
-        )
+        states = network.encoder.states(windows.to_device(ids, device), lengths, last=network.layers_read)
         longest = int(steps.max())
         sizes = self._pieces_by_step(starts, ends, longest)
-        taken = windows.spread(np.arange(len(batch)) * ids.shape[1] + 1, lengths - 1)
-        words = [mean_of_runs(layer.flatten(0, 1), taken, sizes.ravel()) for layer in states]
-        return torch.cat(words, 1).view(len(batch), longest, -1)
+        after_cls = np.cumsum(lengths) - lengths + 1
+        firsts = np.cumsum(sizes, axis=1) - sizes + after_cls[:, None]
+        taken = windows.spread(firsts.T.ravel(), sizes.T.ravel())
+        words = [mean_of_runs(layer, taken, sizes.T.ravel()) for layer in states]
+        return torch.cat(words, 1).view(longest, len(batch), -1)
 
     def _pieces_by_step(self, starts: Integers, ends: Integers, longest: int) -> Integers:
         """Return how many pieces each step of each window is the mean of: the words', one of `[SEP]`, then none."""
@@ -186,18 +186,20 @@ class _Tagger:
 
     @staticmethod
     def _merge(states: Tensor, groups: Tags, steps: Integers) -> Tensor:
-        """Return the mean state of each group, `[windows, longest, features]`, zero where there is no group."""
+        """Return the mean state of each group, `[longest, windows, features]`, zero where there is no group."""
         rows, longest = groups.shape
         real = np.arange(longest) < steps[:, None]
-        places = np.arange(rows)[:, None] * longest
-        sizes = np.bincount((places + groups)[real], minlength=rows * longest)
-        taken = (places + np.arange(longest))[real]
-        return mean_of_runs(states.flatten(0, 1), taken, sizes).view(rows, longest, -1)
+        places = np.arange(rows)[:, None] * longest + groups
+        sizes = np.bincount(places[real], minlength=rows * longest).reshape(rows, longest)
+        firsts = np.cumsum(sizes, axis=1) - sizes
+        sizes, owners = sizes.T.ravel(), np.tile(np.arange(rows), longest)
+        taken = windows.spread(firsts.T.ravel(), sizes) * rows + np.repeat(owners, sizes)
+        return mean_of_runs(states.flatten(0, 1), taken, sizes).view(longest, rows, -1)
 
     def _events(self, batch: _Batch) -> list[int]:
         states = self._network.event_lstm(batch.words, batch.steps)
         scores = self._network.event_scores(states)
-        is_event = (scores[..., 1] > scores[..., 0]).cpu().numpy()
+        is_event = (scores[..., 1] > scores[..., 0]).T.cpu().numpy()
         is_event &= np.arange(is_event.shape[1]) < batch.counts[:, None]
         rows, steps = np.nonzero(is_event)
         tokens: list[int] = (self._windows.starts[batch.windows[rows]] + steps).tolist()
@@ -205,11 +207,11 @@ class _Tagger:
 
     def _supersenses(self, batch: _Batch, senses: Integers) -> dict[int, list[Supersense]]:
         network = self._network
-        classes = np.full(batch.words.shape[:2], _NO_WORD)
+        classes = np.full((len(batch.windows), len(batch.words)), _NO_WORD)
         starts = self._windows.starts[batch.windows]
         real = np.arange(classes.shape[1]) < batch.counts[:, None]
         classes[real] = senses[windows.spread(starts, batch.counts)]
-        known = network.wordnet[windows.to_device(classes, network.encoder.device)]
+        known = network.wordnet[windows.to_device(classes.T, network.encoder.device)]
         states = network.supersense_lstm(torch.cat((batch.words, known.to(batch.words.dtype)), 2), batch.steps)
         trailing = batch.steps - batch.counts if self._compat else None
         tags = network.supersense_crf.decode(network.supersense_scores(states), batch.counts, trailing)

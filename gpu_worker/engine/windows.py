@@ -81,21 +81,13 @@ def spread(starts: Integers, counts: Integers) -> Integers:
 
 
 def framed(pieces: Integers, starts: Integers, sizes: Integers, *, first: int, last: int) -> tuple[Integers, Integers]:
-    """Return runs of `pieces` between the pieces `first` and `last`, as ids `[runs, longest]`, and their lengths."""
+    """Return runs of `pieces`, each between the pieces `first` and `last`, end to end, and their lengths `[runs]`."""
     lengths: Integers = sizes + 2
-    ids = np.zeros((len(starts), int(lengths.max(initial=2))), np.int64)
-    ids[:, 0] = first
-    columns = np.arange(ids.shape[1])
-    ids[(columns > 0) & (columns <= sizes[:, None])] = pieces[spread(starts, sizes)]
-    ids[np.arange(len(ids)), lengths - 1] = last
+    ends = np.cumsum(lengths)
+    ids = np.full(int(lengths.sum()), first)
+    ids[spread(ends - lengths + 1, sizes)] = pieces[spread(starts, sizes)]
+    ids[ends - 1] = last
     return ids, lengths
-
-
-def stacked(flat: Integers, sizes: Integers) -> Integers:
-    """Return rows of `sizes` numbers, given end to end, as one array `[rows, longest]`, zero after each row's end."""
-    table = np.zeros((len(sizes), int(sizes.max(initial=0))), np.int64)
-    table[np.arange(table.shape[1]) < sizes[:, None]] = flat
-    return table
 
 
 def to_device(array: NDArray[np.generic], device: torch.device) -> Tensor:
@@ -116,7 +108,7 @@ def mean_of_runs(rows: Tensor, taken: Integers, sizes: Integers) -> Tensor:
 def in_batches(
     order: Sequence[int] | Integers, lengths: Integers, budget: int, run: Callable[[Integers], None]
 ) -> Iterator[int]:
-    """Run all of `order` in batches whose padded size stays within `budget` pieces; yield how many ran after each.
+    """Run all of `order` in batches whose size, padded, stays within `budget` pieces; yield how many ran after each.
 
     `lengths` `[items]` are the items' pieces; one item alone may exceed the budget. When the device is out of
     memory, the budget halves and the same batch runs again in smaller ones.

@@ -1,0 +1,82 @@
+"""Attention within windows of unequal length (Vaswani et al., NeurIPS 2017), without padding where that is faster.
+
+On a CPU each window is computed by itself at its own length. One head's scores then stay in cache, and no time goes
+into padding; torch's fused attention took a third longer in every size measured. On a GPU the windows are padded and
+go through the fused kernel.
+"""
+
+import itertools
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+#: From so many pieces on, in f32, one head after the other through oneDNN beats a batch of heads through MKL.
+_LONG = 256
+#: So many heads at once otherwise.
+_HEADS_AT_ONCE = 4
+
+Counts = NDArray[np.int64]
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, asking: Counts, asked: Counts) -> Tensor:
+    """Return what each query attends to, `[queries, heads, size]`.
+
+    `query` is `[queries, heads, size]`, already scaled; `key` and `value` `[pieces, heads, size]`. Window `i` has the
+    next `asking[i]` queries and the next `asked[i]` pieces.
+    """
+    if query.device.type != "cpu":
+        return _attend_padded(query, key, value, asking, asked)
+    attended = torch.empty_like(query, memory_format=torch.contiguous_format)
+    starts, begins = _edges(asking), _edges(asked)
+    for (start, end), (first, last) in zip(itertools.pairwise(starts), itertools.pairwise(begins), strict=True):
+        if end > start:
+            _attend_window(query[start:end], key[first:last], value[first:last], attended[start:end])
+    return attended
+
+
+def _edges(counts: Counts) -> list[int]:
+    return [0, *np.cumsum(counts).tolist()]
+
+
+def _attend_window(query: Tensor, key: Tensor, value: Tensor, out: Tensor) -> None:
+    queries, keys = query.transpose(0, 1).contiguous(), key.transpose(0, 1).contiguous()
+    if query.dtype is torch.float32 and min(len(query), len(key)) >= _LONG and torch.backends.mkldnn.is_available():
+        values = value.permute(1, 2, 0).contiguous()
+        for head in range(len(queries)):
+            scores = _product(queries[head], keys[head])
+            out[:, head] = _product(torch.softmax(scores, -1, out=scores), values[head])
+        return
+    values = value.transpose(0, 1).contiguous()
+    for head in range(0, len(queries), _HEADS_AT_ONCE):
+        some = slice(head, head + _HEADS_AT_ONCE)
+        scores = torch.bmm(queries[some], keys[some].transpose(1, 2))
+        out[:, some] = torch.bmm(torch.softmax(scores, -1, out=scores), values[some]).transpose(0, 1)
+
+
+def _product(x: Tensor, weight: Tensor) -> Tensor:
+    """Return `x W^T` for `x` `[n, k]` and `weight` `[m, k]`, through oneDNN."""
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")
+    return product
+
+
+def _attend_padded(query: Tensor, key: Tensor, value: Tensor, asking: Counts, asked: Counts) -> Tensor:
+    queries, keys = _real(asking, query.device), _real(asked, query.device)
+    padded = (_padded(part, real) for part, real in ((query, queries), (key, keys), (value, keys)))
+    attended = functional.scaled_dot_product_attention(
+        *(part.transpose(1, 2) for part in padded), attn_mask=keys[:, None, None, :], scale=1.0
+    )
+    return attended.transpose(1, 2)[queries]
+
+
+def _real(counts: Counts, device: torch.device) -> Tensor:
+    """Return which places of `[windows, longest]` are no padding."""
+    return torch.from_numpy(np.arange(counts.max()) < counts[:, None]).to(device)
+
+
+def _padded(rows: Tensor, real: Tensor) -> Tensor:
+    padded = rows.new_zeros(*real.shape, *rows.shape[1:])
+    padded[real] = rows
+    return padded
