@@ -129,4 +129,5 @@ def json_response(body: BaseModel, status: HTTPStatus, headers: Mapping[str, str
 def _shaped(answer: BaseModel | Response[str] | None, status: HTTPStatus) -> Response[str]:
     if isinstance(answer, Response):
         return answer
-    return Response(status.value) if answer is None else json_response(answer, status)
+    # An empty body rather than none: the emulator answers 500 to a response whose body is null.
+    return Response(status.value, body="") if answer is None else json_response(answer, status)
