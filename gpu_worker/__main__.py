@@ -7,7 +7,9 @@ a second signal n.
 import os
 import socket
 import sys
+import tempfile
 import uuid
+from pathlib import Path
 
 from botocore.exceptions import NoRegionError
 from pydantic import ValidationError
@@ -34,7 +36,8 @@ def main(loader: str = BOOKNLP) -> int:
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     logger.append_keys(worker_id=worker_id)
     logger.info("ready")
-    Consumer(connections, EngineProcess(loader), shutdown, worker_id).run()
+    with tempfile.TemporaryDirectory(prefix="bookjob-") as home:
+        Consumer(connections, EngineProcess(loader, Path(home)), shutdown, worker_id).run()
     logger.info("stopped")
     return 0
 

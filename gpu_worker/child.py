@@ -1,6 +1,6 @@
 """The engine's process: it holds the engine warm, takes one command at a time and ends with the pipe to its worker.
 
-Started by `engine_process` as `python -m gpu_worker.child FD LOADER`.
+Started by `engine_process` as `python -m gpu_worker.child FD LOADER HOME`.
 """
 
 import faulthandler
@@ -47,19 +47,18 @@ class Line:
     """The child's end of the pipe. A thread reads it, so that `Stop` and the worker's end are heard amid work."""
 
     connection: Connection
+    #: The folder that holds all attempts' folders.
+    home: Path
     commands: queue.SimpleQueue[Load | Analyze] = field(default_factory=queue.SimpleQueue)
     stop: threading.Event = field(default_factory=threading.Event)
-    #: The folder of the attempt that runs.
-    folder: Path | None = None
 
     def listen(self) -> None:
-        """Hear commands until the worker is gone, then end this process, whatever it is doing."""
+        """Hear commands until the worker is gone, then delete what is left of its job and end this process at once."""
         try:
             while True:
                 self._hear(self.connection.recv())
         except (EOFError, OSError):
-            if self.folder is not None:
-                shutil.rmtree(self.folder, ignore_errors=True)
+            shutil.rmtree(self.home, ignore_errors=True)
             os._exit(0)
 
     def _hear(self, command: Command) -> None:
@@ -127,7 +126,6 @@ class Child:
     def _analyze(self, order: Analyze) -> Finished:
         if self._engine is None:
             raise EngineError("no model pack is loaded")
-        self._line.folder = order.folder
         scratch = Scratch(order.folder)
         analysis = self._engine.analyze(
             scratch.text.read_bytes().decode(),
@@ -176,16 +174,16 @@ def find_loader(name: str) -> EngineLoader:
     return cast("EngineLoader", attrgetter(function)(import_module(module)))
 
 
-def main(descriptor: int, loader: str) -> None:
+def main(descriptor: int, loader: str, home: Path) -> None:
     """Obey the worker at the other end of the pipe until it is gone."""
     faulthandler.enable()
     for number in SIGNALS:
         # Ctrl-C reaches every process of a terminal, but the worker decides what becomes of its engine.
         signal.signal(number, signal.SIG_IGN)
-    line = Line(Connection(descriptor))
+    line = Line(Connection(descriptor), home)
     threading.Thread(target=line.listen, name="listen", daemon=True).start()
     Child(line, find_loader(loader)).obey_forever()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(int(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))

@@ -145,7 +145,7 @@ class Consumer:
     def _attempt(self, job: Job, lease: Lease, message: Message) -> Outcome:
         """Return once the results are stored; the heartbeat covers everything up to there."""
         with (
-            tempfile.TemporaryDirectory(prefix="bookjob-") as folder,
+            tempfile.TemporaryDirectory(dir=self._engine.home) as folder,
             Heartbeat(self._connections, self._sign, message, lease) as heartbeat,
         ):
             scratch = Scratch(Path(folder))

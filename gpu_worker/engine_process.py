@@ -6,6 +6,7 @@ import sys
 import time
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from gpu_worker.errors import EngineDied
 from gpu_worker.logs import logger
@@ -19,9 +20,14 @@ LAST_BREATH = 5
 
 
 class EngineProcess:
-    """A process that holds an engine; there is none until `start`, and a dead one is replaced by the next `start`."""
+    """A process that holds an engine; there is none until `start`, and a dead one is replaced by the next `start`.
 
-    def __init__(self, loader: str) -> None:
+    `home` is the folder for the attempts' folders. It holds parts of books, so the process deletes it when the
+    worker is gone.
+    """
+
+    def __init__(self, loader: str, home: Path) -> None:
+        self.home = home
         self._loader = loader
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
@@ -40,7 +46,7 @@ class EngineProcess:
         # An own program rather than a fork: this process has threads. The child keeps no other descriptor of ours,
         # so when this process ends, however it does, the child reads the pipe's end and goes too.
         python = [sys.executable, *(["-P"] if sys.flags.safe_path else [])]
-        command = [*python, "-m", "gpu_worker.child", str(theirs.fileno()), self._loader]
+        command = [*python, "-m", "gpu_worker.child", str(theirs.fileno()), self._loader, str(self.home)]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])  # noqa: S603
         theirs.close()
         self._pipe = ours

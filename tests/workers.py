@@ -15,7 +15,6 @@ from infra.local import emulator
 from jobs.documents import file_key, result_key
 from jobs.model import Job
 from jobs.queue import JobQueue
-from jobs.records import job_key
 from jobs.request import JobRequest
 from jobs.service import JobService
 from tests.resources import create_resources
@@ -53,15 +52,6 @@ class Deployment:
 
     def submit(self, text: str) -> Job:
         return self.service.submit(REQUEST, text, TENANT)
-
-    def request_cancel(self, job: Job) -> None:
-        """Ask a running job to stop, as its caller can."""
-        self.service.store.client.update_item(
-            TableName=self.settings.table,
-            Key=job_key(job.job_id),
-            UpdateExpression="SET cancel_requested = :yes",
-            ExpressionAttributeValues={":yes": {"BOOL": True}},
-        )
 
     def job(self, job: Job) -> Job:
         """Return the job as it is now."""

@@ -60,12 +60,18 @@ class Workers:
     folder: Path
     started: list[WorkerProcess] = field(default_factory=list)
 
+    @property
+    def homes(self) -> Path:
+        """The folder in which the workers put what they work on."""
+        return self.folder / "homes"
+
     def start(self) -> WorkerProcess:
+        self.homes.mkdir(exist_ok=True)
         log = self.folder / f"worker-{len(self.started)}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "tests.chaos.worker"],
-                env={**os.environ, **self.deployment.settings.as_environment()},
+                env={**os.environ, **self.deployment.settings.as_environment(), "TMPDIR": str(self.homes)},
                 stderr=output,
                 start_new_session=True,
             )

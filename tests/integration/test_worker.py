@@ -25,8 +25,8 @@ from tests.workers import TENANT, Deployment, emulated
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[EngineProcess]:
-    process = EngineProcess(LOADER)
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
+    process = EngineProcess(LOADER, tmp_path_factory.mktemp("home"))
     process.start()
     yield process
     process.kill()
@@ -244,7 +244,7 @@ def test_a_running_job_that_is_called_off_ends_within_five_seconds(consumer: Con
 
     def call_off() -> None:
         called_off_at.append(time.monotonic())
-        deployment.request_cancel(job)
+        deployment.service.stop(job.job_id, TENANT)
 
     watch = as_soon_as(lambda: deployment.job(job).stage is not None, call_off)
     ended = finish(consumer, deployment, job)
@@ -256,7 +256,9 @@ def test_a_running_job_that_is_called_off_ends_within_five_seconds(consumer: Con
 
 def test_a_hung_engine_does_not_keep_a_job_from_being_called_off(consumer: Consumer, deployment: Deployment) -> None:
     job = deployment.submit(script(do="hang"))
-    watch = as_soon_as(lambda: deployment.job(job).stage is not None, lambda: deployment.request_cancel(job))
+    watch = as_soon_as(
+        lambda: deployment.job(job).stage is not None, lambda: deployment.service.stop(job.job_id, TENANT)
+    )
     started_at = time.monotonic()
     assert finish(consumer, deployment, job).status is Status.CANCELLED
     assert time.monotonic() - started_at < 8
