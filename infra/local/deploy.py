@@ -3,7 +3,7 @@
 import copy
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
@@ -39,18 +39,19 @@ class Deployer:
 
     port: int
     parameters: Mapping[str, str]
+    template: Template = field(default_factory=Template.read)
 
     def deploy(self, standing: Deployment | None) -> Deployment:
         """Deploy what differs from `standing` and return what is deployed then.
 
         Raises DeployFailed, or StateDamaged when something of what stood is not there any more.
         """
-        template, code = Template.read(), package()
+        code = package()
         parameters = LOCAL_PARAMETERS | dict(self.parameters)
-        fingerprint = digest(json.dumps([template.body, parameters], sort_keys=True, default=str).encode(), code)
+        fingerprint = digest(json.dumps([self.template.body, parameters], sort_keys=True, default=str).encode(), code)
         if standing is None or standing.fingerprint != fingerprint:
-            self._run_cloudformation(_with_code(template, self._upload(code)), parameters)
-        return self._inspect(template, fingerprint)
+            self._run_cloudformation(_with_code(self.template, self._upload(code)), parameters)
+        return self._inspect(fingerprint)
 
     def _upload(self, code: bytes) -> Mapping[str, str]:
         place = {"S3Bucket": CODE_BUCKET, "S3Key": f"{digest(code)}.zip"}
@@ -78,13 +79,13 @@ class Deployer:
         except (BotoCoreError, ClientError, WaiterError) as error:
             raise DeployFailed(f"The template was not deployed: {_reason(cloudformation, error)}") from error
 
-    def _inspect(self, template: Template, fingerprint: str) -> Deployment:
+    def _inspect(self, fingerprint: str) -> Deployment:
         """Return what stands, complete what CloudFormation left out, and make sure that it is all there."""
         try:
             stack = client("cloudformation", self.port).describe_stacks(StackName=STACK)["Stacks"][0]
             outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-            complete_table(client("dynamodb", self.port), outputs["TableName"], template.properties("JobsTable"))
-            complete_bucket(client("s3", self.port), outputs["BucketName"], template.properties("Bucket"))
+            complete_table(client("dynamodb", self.port), outputs["TableName"], self.template.properties("JobsTable"))
+            complete_bucket(client("s3", self.port), outputs["BucketName"], self.template.properties("Bucket"))
             client("sqs", self.port).get_queue_attributes(QueueUrl=outputs["QueueUrl"], AttributeNames=["QueueArn"])
             client("apigatewayv2", self.port).get_api(ApiId=outputs["ApiId"])
             function = client("lambda", self.port).get_function_configuration(FunctionName=outputs["ApiFunctionName"])

@@ -1,0 +1,203 @@
+"""The roles of the template allow what the code does, and not what it does not, as IAM decides it.
+
+The emulator enforces IAM when it is told to. It speaks plain HTTP, which the template's policies refuse; so the one
+test that shows that refusal deploys the template as it is, and the others leave those policies out.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from botocore.exceptions import ClientError
+
+from infra.local import emulator
+from infra.local.clients import client
+from infra.local.deploy import Deployer, Deployment
+from infra.local.errors import StateDamaged
+from infra.local.ports import free_port
+from infra.local.processes import Child
+from infra.local.template import Template
+from jobs.clock import utc_now
+from jobs.documents import checkpoint_key, result_key
+from jobs.errors import DocumentMissing
+from jobs.model import Job, Outcome, Progress
+from jobs.queue import JobQueue
+from jobs.request import JobRequest
+from jobs.service import JobService
+from jobs.settings import Settings
+
+TLS_ONLY = ("BucketPolicy", "QueuePolicy", "DeadLetterQueuePolicy")
+ANY_ROLE = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
+}
+LEASE = timedelta(seconds=60)
+#: How the services say 403; DynamoDB and SQS do so in words alone.
+DENIED = r"(?i)denied|not authorized|Forbidden"
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A deployment whose emulator enforces IAM."""
+
+    port: int
+    deployment: Deployment
+
+    def ask(self, method: str, path: str, body: object = None) -> int:
+        """Return the status that the function answers under its role."""
+        api = f"/_aws/execute-api/{self.deployment.outputs['ApiId']}/$default"
+        return httpx.request(method, emulator.url(self.port) + api + path, json=body, timeout=30).status_code
+
+    def service(self, credentials: Mapping[str, str]) -> JobService:
+        """Return the job core with the permissions of the credentials."""
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in {**emulator.client_environment(self.port), **credentials}.items():
+                environment.setenv(name, value)
+            return JobService.connect(Settings.from_environment(self.deployment.settings))
+
+    def as_role(self, role: str) -> JobService:
+        """Return the job core with the permissions of a role."""
+        client("iam", self.port).update_assume_role_policy(
+            RoleName=role.rpartition("/")[2], PolicyDocument=json.dumps(ANY_ROLE)
+        )
+        given = client("sts", self.port).assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+        return self.service(
+            {
+                "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+                "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+                "AWS_SESSION_TOKEN": given["SessionToken"],
+            }
+        )
+
+
+def without(names: tuple[str, ...]) -> Template:
+    body = Template.read().body
+    kept: Mapping[str, Any] = {name: found for name, found in body["Resources"].items() if name not in names}
+    return Template({**body, "Resources": kept})
+
+
+@pytest.fixture(scope="module")
+def strict_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    port, log = free_port(), tmp_path_factory.mktemp("strict") / "emulator.log"
+    child = Child.start("emulator", [emulator.MODULE], {**emulator.environment(port), "AUTH": "true"}, log)
+    try:
+        emulator.wait_until_ready(port, child)
+        yield port
+    finally:
+        child.ask_to_stop()
+        child.see_stopped(patience=10)
+
+
+@pytest.fixture(scope="module")
+def cloud(strict_port: int) -> Cloud:
+    emulator.forget_everything(strict_port)
+    return Cloud(strict_port, Deployer(strict_port, {"SubstitutePack": "mini"}, without(TLS_ONLY)).deploy(None))
+
+
+@pytest.fixture(scope="module")
+def root(cloud: Cloud) -> JobService:
+    """The job core of someone who may do everything."""
+    return cloud.service(emulator.CREDENTIALS)
+
+
+@pytest.fixture(scope="module")
+def worker(cloud: Cloud) -> JobService:
+    """The job core of the worker: a role that has the template's policy for it and nothing else."""
+    iam = client("iam", cloud.port)
+    role = iam.create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps(ANY_ROLE))["Role"]["Arn"]
+    iam.attach_role_policy(RoleName="worker", PolicyArn=cloud.deployment.outputs["WorkerPolicyArn"])
+    return cloud.as_role(role)
+
+
+@pytest.fixture(scope="module")
+def api(cloud: Cloud) -> JobService:
+    """The job core of the API: with the permissions that the function's role gives it."""
+    function = cloud.deployment.outputs["ApiFunctionName"]
+    found = client("lambda", cloud.port).get_function_configuration(FunctionName=function)
+    return cloud.as_role(found["Role"])
+
+
+def completed(root: JobService) -> Job:
+    job = root.submit(JobRequest(model="mini"), "Call me Ishmael.", "public")
+    job, lease = root.store.claim(job, "test", utc_now(), LEASE)
+    root.documents.put(result_key(job.job_id, lease.epoch), b"{}", "application/json")
+    return root.store.publish(lease, Outcome(token_count=4, completed_at=utc_now(), processing_time_ms=1))
+
+
+def test_the_api_may_do_all_that_its_routes_do(cloud: Cloud, root: JobService) -> None:
+    assert cloud.ask("POST", "/v1/jobs", {"text": "Call me Ishmael."}) == 200
+    job_id, done = root.store.waiting()[0], completed(root)
+    told = {
+        (method, path): cloud.ask(method, path)
+        for method, path in [
+            ("GET", "/health"),
+            ("GET", "/v1/jobs/stats"),
+            ("GET", f"/v1/jobs/{job_id}"),
+            ("GET", f"/v1/jobs/{job_id}/result"),
+            ("DELETE", f"/v1/jobs/{job_id}"),
+            ("POST", f"/v1/jobs/{job_id}/retry"),
+            ("POST", f"/v1/jobs/{job_id}/cancel"),
+            ("GET", f"/v1/jobs/{done.job_id}/files/book"),
+            ("DELETE", f"/v1/jobs/{done.job_id}/result"),
+        ]
+    }
+    assert list(told.values()) == [200, 200, 200, 425, 200, 200, 202, 404, 204], told
+
+
+def test_the_readiness_of_everything_that_the_api_depends_on_can_be_asked(cloud: Cloud) -> None:
+    api = f"/_aws/execute-api/{cloud.deployment.outputs['ApiId']}/$default/ready"
+    checks = httpx.get(emulator.url(cloud.port) + api, timeout=30).json()["checks"]
+    assert {name for name, check in checks.items() if not check["ok"]} <= {"worker"}, checks
+
+
+def test_the_api_may_neither_take_messages_nor_write_results(api: JobService) -> None:
+    assert api.queue_size() >= 0
+    with pytest.raises(ClientError, match=DENIED):
+        api.queue.receive(visibility_seconds=30, wait_seconds=1)
+    with pytest.raises(ClientError, match=DENIED):
+        api.documents.put(result_key("1", 1), b"{}", "application/json")
+
+
+def test_the_worker_may_do_all_that_a_job_needs(root: JobService, worker: JobService, cloud: Cloud) -> None:
+    submitted = root.submit(JobRequest(model="mini"), "Call me Ishmael.", "public")
+    store, documents, now = worker.store, worker.documents, utc_now()
+    store.hear_worker("worker", now)
+    message = worker.queue.receive(visibility_seconds=30, wait_seconds=5)
+    assert message is not None
+    job, lease = store.claim(store.get(submitted.job_id, now), "worker", now, LEASE)
+    assert documents.get_text(job.document_key) == "Call me Ishmael."
+    store.beat(lease, now + LEASE, Progress("tokens", 10.0))
+    worker.queue.extend(message, 30)
+    documents.put(checkpoint_key(job.job_id, "f", "tokens"), b"state", "application/octet-stream")
+    assert documents.checkpointed(job.job_id, "f") == ["tokens"]
+    with pytest.raises(DocumentMissing):
+        documents.read(checkpoint_key(job.job_id, "f", "entities"))
+    job, lease = store.claim(store.release(job, lease), "worker", now, LEASE)
+    documents.put(result_key(job.job_id, lease.epoch), b"{}", "application/json", encoding="gzip")
+    job = store.publish(lease, Outcome(token_count=4, completed_at=now, processing_time_ms=1))
+    documents.delete_checkpoints(job.job_id)
+    documents.delete_results(job.job_id, but_epoch=lease.epoch)
+    worker.queue.acknowledge(message)
+    JobQueue(worker.queue.client, cloud.deployment.outputs["DeadLetterQueueUrl"]).send(job.job_id)
+    store.forget_worker("worker")
+
+
+def test_the_worker_may_not_hand_itself_books(worker: JobService) -> None:
+    with pytest.raises(ClientError, match=DENIED):
+        worker.documents.put_text("1", "A text.")
+    with pytest.raises(ClientError, match=DENIED):
+        worker.queue.send("1")
+
+
+@pytest.mark.parametrize("policy", ["BucketPolicy", "QueuePolicy"])
+def test_plain_http_is_refused_even_to_those_who_may(cloud: Cloud, worker: JobService, policy: str) -> None:
+    template = without(tuple(name for name in TLS_ONLY if name != policy))
+    with suppress(StateDamaged):  # the deployer cannot look at what it made either
+        Deployer(cloud.port, {"SubstitutePack": "mini"}, template).deploy(cloud.deployment)
+    with pytest.raises(ClientError, match=DENIED):
+        worker.documents.find("documents/1.txt") if policy == "BucketPolicy" else worker.queue.receive(30, 1)
