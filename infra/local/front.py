@@ -35,6 +35,9 @@ BODY_LIMIT = 10 * 1024 * 1024
 #: process of some 50 MB for each, so an unbounded burst would take the machine's memory.
 CONCURRENCY = 8
 
+#: How many requests may be held at once beside those because they asked to wait for news (`Prefer: wait=20`).
+HELD = 32
+
 #: Seconds; a function may run for 29.
 TIMEOUT = httpx.Timeout(connect=5, read=60, write=60, pool=None)
 
@@ -56,6 +59,8 @@ class Front:
     emulator: str
     api_id: str
     api: httpx.AsyncClient
+    #: Requests that ask to be held, so that watchers take no place from those who want an answer now.
+    held: httpx.AsyncClient
     #: Large results are fetched past the API, so that a slow reader holds none of its places.
     objects: httpx.AsyncClient
 
@@ -92,7 +97,8 @@ class Front:
         query = scope["query_string"].decode("latin-1")
         url = f"{self.emulator}/_aws/execute-api/{self.api_id}/$default{path}{'?' if query else ''}{query}"
         headers = _forwarded(scope)
-        response = await self.api.send(httpx.Request(scope["method"], url, headers=headers, content=body), stream=True)
+        api = self.held if any(name == b"prefer" and b"wait" in value for name, value in headers) else self.api
+        response = await api.send(httpx.Request(scope["method"], url, headers=headers, content=body), stream=True)
         try:
             if location := self._own_object(response):
                 await response.aclose()
@@ -183,12 +189,13 @@ async def run(port: int, emulator: str, api_id: str) -> None:
     config.graceful_timeout = 1
     config.include_server_header = False
     config.accesslog = None
-    limits = httpx.Limits(max_connections=CONCURRENCY, max_keepalive_connections=CONCURRENCY)
-    async with (
-        httpx.AsyncClient(timeout=TIMEOUT, limits=limits, trust_env=False) as api,
-        httpx.AsyncClient(timeout=TIMEOUT, trust_env=False) as objects,
-    ):
-        await serve(cast("ASGIFramework", Front(emulator, api_id, api, objects)), config)
+    async with _client(CONCURRENCY) as api, _client(HELD) as held, _client(None) as objects:
+        await serve(cast("ASGIFramework", Front(emulator, api_id, api, held, objects)), config)
+
+
+def _client(connections: int | None) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+    return httpx.AsyncClient(timeout=TIMEOUT, limits=limits, trust_env=False)
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ def ask(emulator: Handler, method: str = "GET", path: str = "/v1/jobs", **reques
 
     async def exchange() -> httpx.Response:
         upstream = httpx.AsyncClient(transport=httpx.MockTransport(emulator))
-        front = Front(EMULATOR, "ab12", upstream, upstream)
+        front = Front(EMULATOR, "ab12", api=upstream, held=upstream, objects=upstream)
         transport = httpx.ASGITransport(front)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
             headers = request.pop("headers", {"accept-encoding": "identity"})
@@ -112,3 +112,19 @@ def test_a_result_that_has_gone_meanwhile_is_told_in_words() -> None:
 def test_a_link_to_elsewhere_is_the_clients_to_follow() -> None:
     answer = ask(lambda _: says(303, location="https://example.org/"))
     assert (answer.status_code, answer.headers["location"]) == (303, "https://example.org/")
+
+
+def test_watchers_take_no_place_from_those_who_want_an_answer_now() -> None:
+    async def exchange() -> httpx.Response:
+        def never(request: httpx.Request) -> httpx.Response:
+            pytest.fail(f"held with the watchers: {request.headers}")
+
+        api = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: says(200, "now")))
+        held = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: says(200, "news")))
+        none = httpx.AsyncClient(transport=httpx.MockTransport(never))
+        transport = httpx.ASGITransport(Front(EMULATOR, "ab12", api=api, held=held, objects=none))  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
+            assert (await client.get("/v1/jobs/1")).json() == "now"
+            return await client.get("/v1/jobs/1", headers={"prefer": "wait=20"})
+
+    assert asyncio.run(exchange()).json() == "news"
