@@ -86,8 +86,7 @@ class Engine:
             options.pronominal_coref_only,
             options.referential_gender_cats,
             options.compat,
-            self._pack.name,
-            self._pack.version,
+            self._pack.digest,
             self._pack.precision,
         )
         digest = hashlib.sha256()

@@ -1,0 +1,128 @@
+"""Upstream BookNLP and our engine side by side: the same machine, pack and text, in turns, each in its own process.
+
+    python -m benchmarks.engine BOOK [--pack mini|small-shaped|FOLDER] [--precision f32|bf16] [--rounds 2]
+
+Each process first reads the book's beginning to warm up. Prints the seconds of each stage (the median of the
+rounds), tokens per second, the ratio with its spread, each side's peak memory, and how many lines of the output
+files are identical.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.comparison import Likeness, compare_folders
+from gpu_worker.engine import Stage
+from gpu_worker.engine.layout import Model
+from gpu_worker.engine.pack import VOCABULARY, load_pack, read_manifest
+from gpu_worker.engine.upstream_layout import export, sizes_of, write_random_pack
+
+MINI = Path(__file__).parent.parent / "gpu_worker" / "packs" / "mini"
+#: Random weights in the shapes of upstream's `small` models, whose own weights are not ours to bundle.
+SMALL_SHAPED = "small-shaped"
+SMALL = {
+    Model.TAGGER: "bert_uncased_L-4_H-256_A-4",
+    Model.COREF: "bert_uncased_L-2_H-256_A-4",
+    Model.SPEAKER: "bert_uncased_L-8_H-256_A-4",
+}
+
+_WARM_UP_CHARACTERS = 6_000
+_EXAMPLES = 10
+_ROWS = (*Stage, "files", "total")
+
+Report = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One of the two programs, and where it writes its files."""
+
+    module: str
+    models: Path
+    out: Path
+    extra: tuple[str, ...] = ()
+
+    def run(self, *texts: Path) -> list[Report]:
+        """Run over the texts in a new process; return what it says of each."""
+        command = [sys.executable, "-m", self.module, str(self.models), str(self.out), *map(str, texts), *self.extra]
+        # Upstream's clusters of names depend on the order of sets, and so on how strings are hashed.
+        environment = os.environ | {"PYTHONHASHSEED": "0"}
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def main() -> None:
+    """Measure as the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("book", type=Path)
+    parser.add_argument("--pack", default="mini")
+    parser.add_argument("--precision", default="f32")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--characters", type=int, help="read no more of the book than this")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        pack = _pack(arguments.pack, work)
+        text = arguments.book.read_text(encoding="utf-8")[: arguments.characters]
+        (work / "book.txt").write_text(text, encoding="utf-8")
+        (work / "warm_up.txt").write_text(text[:_WARM_UP_CHARACTERS], encoding="utf-8")
+        upstream = Contender("benchmarks.upstream", work / "upstream", work / "theirs")
+        export(load_pack(pack), upstream.models)
+        ours = Contender("benchmarks.ours", pack, work / "ours", ("--precision", arguments.precision))
+        rounds = [
+            tuple(contender.run(work / "warm_up.txt", work / "book.txt")[1] for contender in (upstream, ours))
+            for _ in range(arguments.rounds)
+        ]
+        _print_table([theirs for theirs, _ in rounds], [mine for _, mine in rounds])
+        _print_likeness(compare_folders(ours.out, upstream.out))
+
+
+def _pack(name: str, work: Path) -> Path:
+    if name == "mini":
+        return MINI
+    if name != SMALL_SHAPED:
+        return Path(name)
+    shapes = {model: sizes_of(encoder) for model, encoder in SMALL.items()}
+    tag_sets = read_manifest(MINI).tag_sets
+    write_random_pack(work / name, shapes, MINI / VOCABULARY, name=name, tag_sets=tag_sets)
+    return work / name
+
+
+def _print_table(theirs: Sequence[Report], ours: Sequence[Report]) -> None:
+    tokens = ours[0]["tokens"]
+    print(f"{tokens:,} tokens, {len(ours)} rounds, {os.cpu_count()} cores")
+    print(f"{'seconds':12}{'upstream':>10}{'ours':>10}{'ratio':>8}")
+    for row in _ROWS:
+        them, us = (statistics.median(report["seconds"].get(row, 0.0) for report in side) for side in (theirs, ours))
+        ratio = f"{them / us:8.1f}" if us else ""
+        print(f"{row:12}{them:10.2f}{us:10.2f}{ratio}")
+    totals = [(them["seconds"]["total"], us["seconds"]["total"]) for them, us in zip(theirs, ours, strict=True)]
+    ratios = [them / us for them, us in totals]
+    speeds = [tokens / statistics.median(side) for side in zip(*totals, strict=True)]
+    print(f"{'tokens/s':12}{speeds[0]:10,.0f}{speeds[1]:10,.0f}")
+    print(f"ratio {statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f})")
+    peaks = [max(report["peak_bytes"] for report in side) / 1e9 for side in (theirs, ours)]
+    print(f"peak memory {peaks[0]:.2f} GB upstream, {peaks[1]:.2f} GB ours; start-up {ours[0]['load']:.1f} s")
+
+
+def _print_likeness(files: Mapping[str, Likeness]) -> None:
+    whole = Likeness(0, 0)
+    for name, likeness in files.items():
+        if name.startswith("book"):
+            whole += likeness
+            print(f"{name:20}{likeness.alike:>9,} of {likeness.lines:>9,} lines identical")
+    print(f"{whole.share:.4%} of lines identical, {whole.lines - whole.alike:,} differ")
+    for mine, theirs in whole.examples[:_EXAMPLES]:
+        print(f"  ours     {mine[:200]!r}\n  upstream {theirs[:200]!r}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""The real upstream, run once over all texts in a process of its own, and our engine in `compat` beside it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from gpu_worker.engine import Engine, Options
+
+PACK = Path("gpu_worker/packs/mini")
+TEXTS = sorted((Path(__file__).parent / "texts").glob("*.txt"))
+
+#: Upstream's clusters of names depend on the order of sets, and so on how strings are hashed. Texts so short are
+#: read faster by one thread than by several that wait for each other.
+ENVIRONMENT = os.environ | {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
+
+Files = Mapping[str, str]
+RunUpstream = Callable[[list[Path], Mapping[str, object]], Path]
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    return Engine.load(PACK, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def run_upstream(tmp_path_factory: pytest.TempPathFactory) -> RunUpstream:
+    from gpu_worker.engine.pack import load_pack
+    from gpu_worker.engine.upstream_layout import export
+
+    layout = tmp_path_factory.mktemp("layout")
+    export(load_pack(PACK, device="cpu"), layout)
+
+    def run(texts: list[Path], params: Mapping[str, object]) -> Path:
+        out = tmp_path_factory.mktemp("upstream")
+        command = [sys.executable, "-m", "benchmarks.upstream", layout, out, *texts, "--params", json.dumps(params)]
+        subprocess.run(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, check=True)
+        return out
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def upstream(run_upstream: RunUpstream) -> Path:
+    """The folder of upstream's files for all texts, made with its default parameters."""
+    return run_upstream(TEXTS, {})
+
+
+def files_of(folder: Path, text: Path) -> Files:
+    """Return upstream's files of a text by the ends of their names."""
+    return {path.name.removeprefix(f"{text.stem}."): read(path) for path in folder.glob(f"{text.stem}.*")}
+
+
+def read(path: Path) -> str:
+    return path.read_bytes().decode()
+
+
+def ours(engine: Engine, text: Path, options: Options) -> Files:
+    return dict(engine.analyze(read(text), options).files())
