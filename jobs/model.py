@@ -12,14 +12,16 @@ from jobs.clock import Instant, isoformat
 class Status(StrEnum):
     """The states of a job. `docs/job-states.md` draws every move between them."""
 
-    #: Waiting in the queue. Entered by `submit`, `release` and `retry`; left by `claim` and `cancel`.
+    #: Waiting in the queue. Entered by `submit`, `release`, `take_back` and `retry`; left by `claim`, `cancel` and
+    #: `bury`.
     PENDING = "pending"
-    #: A worker holds its lease. Entered by `claim`; left by `publish`, `fail`, `release` and `stop`.
+    #: A worker holds its lease. Entered by `claim`; left by `publish`, `fail`, `release` and `stop`, and once the
+    #: lease ran out by `take_back` and `bury`.
     RUNNING = "running"
     #: Its result can be fetched. Entered by `publish`; left by `expire` and `discard`.
     COMPLETED = "completed"
-    #: It ended without a result, for the reason in `error_message`. Entered by `fail`; left by `expire`, `discard` and
-    #: `retry`.
+    #: It ended without a result, for the reason in `error_message`. Entered by `fail`, `bury` and `reject`; left by
+    #: `expire`, `discard` and `retry`.
     FAILED = "failed"
     #: The caller called it off. Entered by `cancel` and `stop`; left by `expire`, `discard` and `retry`.
     CANCELLED = "cancelled"
@@ -103,6 +105,8 @@ class Job:
     expires_at: int | None = None
     #: Epoch second from which DynamoDB may delete the record; the table's TTL attribute.
     purge_at: int | None = None
+    #: Whether its text, checkpoints and results are known to be deleted.
+    swept: bool = False
 
     def evolve(self, **changes: Any) -> Self:
         """Return the job with some fields changed."""
@@ -112,6 +116,17 @@ class Job:
     def place(self) -> str:
         """The job's place in the queue: text order is order of submission."""
         return f"{isoformat(self.submitted_at)}#{self.job_id}"
+
+    @property
+    def due_at(self) -> int | None:
+        """Epoch second from which the janitor asks after the job; None once there is nothing left to do for it.
+
+        An unfinished job has its place in the queue from its submission on. What an ended one left is deleted when it
+        expires.
+        """
+        if self.swept:
+            return None
+        return int(self.submitted_at.timestamp()) if self.expires_at is None else self.expires_at
 
     def claimable_at(self, now: datetime) -> bool:
         """Whether a worker may take the job: it waits, or the lease of the worker that had it ran out."""

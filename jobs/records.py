@@ -28,6 +28,12 @@ def job_key(job_id: str) -> Item:
     return {"pk": {"S": f"job#{job_id}"}}
 
 
+def job_id_of(item: Mapping[str, Any]) -> str:
+    """Return whose record an item is, which may be its key alone."""
+    pk: str = item["pk"]["S"]
+    return pk.removeprefix("job#")
+
+
 def index_keys(tenant: str, status: Status) -> dict[str, str]:
     """Return the attributes that the listing indexes need beside the job's own and that change with its status."""
     return {"tenant_status": f"{tenant}#{status}"}
@@ -38,6 +44,8 @@ def to_item(job: Job) -> Item:
     plain = _JOB.dump_python(job, mode="json", exclude_none=True) | index_keys(job.tenant, job.status)
     if job.book_id is not None:
         plain["tenant_book"] = f"{job.tenant}#{job.book_id}"
+    if job.due_at is not None:
+        plain["due_at"] = job.due_at
     return job_key(job.job_id) | {name: to_value(value) for name, value in plain.items()}
 
 

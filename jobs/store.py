@@ -6,7 +6,8 @@
        |-------------cancel-----------------> cancelled
 
     `retry` leads from failed and cancelled back to pending, `discard` from every end to expired before its time;
-    `request_cancel` leaves a running job running, for its worker to `stop`.
+    `request_cancel` leaves a running job running, for its worker to `stop`. `sweep` leaves an expired job expired,
+    with nothing in the bucket any more.
 
 A write that its condition refuses raises `MoveRefused` (`LeaseLost` for a worker's writes) carrying the record as
 it stood. Asking again for an end that a job already came to is a no-op.
@@ -33,6 +34,7 @@ from jobs.records import (
     condition,
     from_item,
     index_keys,
+    job_id_of,
     job_key,
     merged,
     to_item,
@@ -62,9 +64,23 @@ IS_PENDING = "#status = :pending"
 IS_RUNNING = "#status = :running"
 HOLDS_LEASE = f"{IS_RUNNING} AND lease_epoch = :epoch"
 IS_CLAIMABLE = f"lease_epoch = :epoch AND ({IS_PENDING} OR ({IS_RUNNING} AND lease_expires_at <= :now))"
+LEASE_RAN_OUT = f"{HOLDS_LEASE} AND lease_expires_at <= :until"
 HAS_EXPIRED = "expires_at <= :now AND #status <> :expired"
+IS_TOMBSTONE = "#status = :expired"
 HAS_ENDED = "#status IN (:completed, :failed, :cancelled)"
 CAN_BE_RETRIED = "#status IN (:failed, :cancelled) AND expires_at > :now"
+
+#: What a running job's record tells of its run, as it stands while nobody holds the job.
+AT_REST: Mapping[str, object] = {
+    "lease_owner": None,
+    "lease_expires_at": None,
+    "progress": 0.0,
+    "stage": None,
+    "eta_seconds": None,
+}
+
+#: The two sets of the record `queue`.
+Line = Literal["waiting", "running"]
 
 
 @dataclass(frozen=True)
@@ -77,11 +93,15 @@ class JobStore:
 
     def get(self, job_id: str, now: datetime) -> Job:
         """Return the job as it stands, with expiry derived from `now`; raises JobNotFound."""
-        found = self._read(job_key(job_id))
-        job = from_item(found) if found else None
+        job = self.find(job_id)
         if job is None or job.gone_at(now):
             raise JobNotFound(job_id)
         return job.as_seen_at(now)
+
+    def find(self, job_id: str) -> Job | None:
+        """Return the job as its record stands, expired or not, or None where there is no record."""
+        found = self._read(job_key(job_id))
+        return from_item(found) if found else None
 
     def submit(self, job: Job, max_queue_size: int) -> None:
         """Store a new pending job and give it a place in the queue, both or neither.
@@ -99,7 +119,7 @@ class JobStore:
         """Remove a pending job whose message was never sent, as if it had not been submitted."""
         key = {"TableName": self.table, "Key": job_key(job.job_id)}
         delete = merged(key, condition(IS_PENDING, pending="pending"))
-        refusals = self._transact({"Delete": delete}, {"Update": self._queue(job.place, leave="waiting")})
+        refusals = self._transact({"Delete": delete}, {"Update": self._queue(job.place, leave=("waiting",))})
         _check(refusals, "be withdrawn", job)
 
     def claim(self, job: Job, owner: str, now: datetime, lease_time: timedelta) -> tuple[Job, Lease]:
@@ -121,7 +141,7 @@ class JobStore:
         claimable = condition(
             IS_CLAIMABLE, pending="pending", running="running", epoch=job.lease_epoch, now=isoformat(now)
         )
-        run = self._queue(job.place, leave="waiting", enter="running")
+        run = self._queue(job.place, leave=("waiting",), enter="running")
         refusals = self._transact(self._rewrite(job, claimed, claimable), {"Update": run})
         _check(refusals, "be claimed", job)
         return claimed, lease
@@ -180,11 +200,7 @@ class JobStore:
             **index_keys(lease.tenant, Status.PENDING),
             "failures": job.failures + (failure is not None),
             "error_message": failure or job.error_message,
-            "lease_owner": None,
-            "lease_expires_at": None,
-            "progress": 0.0,
-            "stage": None,
-            "eta_seconds": None,
+            **AT_REST,
         }
         self._stop_running(lease, "be released", changes, enter="waiting")
         return from_item(self._read(job_key(lease.job_id)))
@@ -195,7 +211,7 @@ class JobStore:
             return job
         cancelled = job.evolve(status=Status.CANCELLED, completed_at=now, **self._expiry(now))
         pending = condition(IS_PENDING, pending="pending")
-        leave = self._queue(job.place, leave="waiting")
+        leave = self._queue(job.place, leave=("waiting",))
         refusals = self._transact(self._rewrite(job, cancelled, pending), {"Update": leave})
         _check(refusals, "be cancelled", job)
         return cancelled
@@ -251,6 +267,29 @@ class JobStore:
         due = condition(HAS_EXPIRED, now=int(now.timestamp()), expired="expired")
         _check(self._transact(self._rewrite(job, expired, due)), "expire", job)
         return expired
+
+    def sweep(self, job: Job) -> Job:
+        """Note that a tombstone's objects are deleted, so that `due` names it no more. Raises MoveRefused."""
+        swept = job.evolve(swept=True)
+        tombstone = condition(IS_TOMBSTONE, expired="expired")
+        _check(self._transact(self._rewrite(job, swept, tombstone)), "be swept", job)
+        return swept
+
+    def due(self, status: Status, now: datetime) -> Iterator[str]:
+        """Yield the ids of the jobs of a state that are due by now (`Job.due_at`), whoever's they are.
+
+        The longest due comes first. They come from an index that may lag behind the last writes by a moment.
+        """
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.table,
+            IndexName="by_status",
+            KeyConditionExpression="#status = :status AND due_at <= :now",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":status": to_value(status), ":now": to_value(int(now.timestamp()))},
+        )
+        for page in pages:
+            for found in page["Items"]:
+                yield job_id_of(found)
 
     def waiting(self) -> list[str]:
         """Return the ids of the pending jobs, the next to run first."""
@@ -315,11 +354,13 @@ class JobStore:
         }
 
     def _end(self, lease: Lease, status: Status, now: datetime, changes: Mapping[str, object]) -> Job:
+        expiry = self._expiry(now)
         ended = {
             "status": status,
             **index_keys(lease.tenant, status),
             "completed_at": isoformat(now),
-            **self._expiry(now),
+            **expiry,
+            "due_at": expiry["expires_at"],
             "lease_expires_at": None,
             "stage": None,
             "eta_seconds": None,
@@ -334,11 +375,11 @@ class JobStore:
         return from_item(self._read(job_key(lease.job_id)))
 
     def _stop_running(
-        self, lease: Lease, move: str, changes: Mapping[str, object], enter: Literal["waiting"] | None = None
+        self, lease: Lease, move: str, changes: Mapping[str, object], enter: Line | None = None
     ) -> None:
         held = condition(HOLDS_LEASE, running="running", epoch=lease.epoch)
         update = self._update(lease.job_id, _typed(changes), held)
-        leave = self._queue(lease.place, leave="running", enter=enter)
+        leave = self._queue(lease.place, leave=("running",), enter=enter)
         reasons = self._transact({"Update": update}, {"Update": leave})
         if reasons:
             raise LeaseLost(move, lease.job_id, _old_record(reasons[0]))
@@ -371,11 +412,12 @@ class JobStore:
         self,
         place: str,
         *,
-        leave: Literal["waiting", "running"] | None = None,
-        enter: Literal["waiting", "running"] | None = None,
+        leave: Sequence[Line] = (),
+        enter: Line | None = None,
     ) -> dict[str, Any]:
-        """Return the update that moves a place out of one of the queue's sets and into another."""
-        clauses = [f"ADD {enter} :place" if enter else "", f"DELETE {leave} :place" if leave else ""]
+        """Return the update that moves a place out of some of the queue's sets and into another."""
+        left = ", ".join(f"{line} :place" for line in leave)
+        clauses = [f"ADD {enter} :place" if enter else "", f"DELETE {left}" if left else ""]
         return {
             "TableName": self.table,
             "Key": QUEUE,

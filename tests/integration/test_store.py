@@ -68,6 +68,7 @@ def attempt(service: JobService, move: str, job: Job, lease: Lease) -> Job | Non
         "request_cancel": lambda: store.request_cancel(job),
         "retry": lambda: store.retry(job, now, max_queue_size=10),
         "discard": lambda: store.discard(job, now),
+        "sweep": lambda: store.sweep(job),
     }
     return moves[move]()
 
@@ -104,7 +105,7 @@ def check_move(service: JobService, move: str, status: Status) -> None:
 def test_every_move_of_the_store_is_in_the_diagram() -> None:
     assert {move for _, move, _ in EDGES} == {
         "submit", "withdraw", "claim", "beat", "release", "publish", "fail", "stop", "cancel", "expire",
-        "request_cancel", "retry", "discard",
+        "request_cancel", "retry", "discard", "sweep",
     }  # fmt: skip
 
 
