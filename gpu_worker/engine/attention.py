@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from gpu_worker.engine import linear
+
 #: From so many pieces on, in f32, one head after the other through oneDNN beats a batch of heads through MKL.
 _LONG = 256
 #: So many heads at once otherwise.
@@ -43,11 +45,11 @@ def _edges(counts: Counts) -> list[int]:
 
 def _attend_window(query: Tensor, key: Tensor, value: Tensor, out: Tensor) -> None:
     queries, keys = query.transpose(0, 1).contiguous(), key.transpose(0, 1).contiguous()
-    if query.dtype is torch.float32 and min(len(query), len(key)) >= _LONG and torch.backends.mkldnn.is_available():
+    if query.dtype is torch.float32 and min(len(query), len(key)) >= _LONG and linear.AVAILABLE:
         values = value.permute(1, 2, 0).contiguous()
         for head in range(len(queries)):
-            scores = _product(queries[head], keys[head])
-            out[:, head] = _product(torch.softmax(scores, -1, out=scores), values[head])
+            scores = linear.product(queries[head], keys[head])
+            out[:, head] = linear.product(torch.softmax(scores, -1, out=scores), values[head])
         return
     values = value.transpose(0, 1).contiguous()
     for head in range(0, len(queries), _HEADS_AT_ONCE):
@@ -56,17 +58,14 @@ def _attend_window(query: Tensor, key: Tensor, value: Tensor, out: Tensor) -> No
         out[:, some] = torch.bmm(torch.softmax(scores, -1, out=scores), values[some]).transpose(0, 1)
 
 
-def _product(x: Tensor, weight: Tensor) -> Tensor:
-    """Return `x W^T` for `x` `[n, k]` and `weight` `[m, k]`, through oneDNN."""
-    product: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")
-    return product
-
-
 def _attend_padded(query: Tensor, key: Tensor, value: Tensor, asking: Counts, asked: Counts) -> Tensor:
     queries, keys = _real(asking, query.device), _real(asked, query.device)
-    padded = (_padded(part, real) for part, real in ((query, queries), (key, keys), (value, keys)))
     attended = functional.scaled_dot_product_attention(
-        *(part.transpose(1, 2) for part in padded), attn_mask=keys[:, None, None, :], scale=1.0
+        _padded(query, queries),
+        _padded(key, keys),
+        _padded(value, keys),
+        attn_mask=keys[:, None, None, :],
+        scale=1.0,
     )
     return attended.transpose(1, 2)[queries]
 
@@ -77,6 +76,7 @@ def _real(counts: Counts, device: torch.device) -> Tensor:
 
 
 def _padded(rows: Tensor, real: Tensor) -> Tensor:
+    """Return rows `[pieces, heads, size]` as `[windows, heads, longest, size]`."""
     padded = rows.new_zeros(*real.shape, *rows.shape[1:])
     padded[real] = rows
-    return padded
+    return padded.transpose(1, 2)

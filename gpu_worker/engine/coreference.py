@@ -14,9 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gpu_worker.engine import mention_vectors
 from gpu_worker.engine.document import Mention, Quote, ReferentialGender, Token
-from gpu_worker.engine.mention_vectors import MentionVectors
+from gpu_worker.engine.mention_vectors import MentionReader, MentionVectors
 from gpu_worker.engine.networks import CorefNetwork
 from gpu_worker.engine.pack import Pack
 from gpu_worker.engine.windows import Integers, to_device
@@ -59,12 +58,14 @@ def resolve(
     pronominal_only: bool = True,
     compat: bool,
     advance: Callable[[float], None],
+    reader: MentionReader | None = None,
 ) -> list[int]:
     """Return each mention's cluster, before identical nominals are merged.
 
     `refs` holds what name clustering resolved, -1 where it did not; `attributions` each quote's speaker as the index
     of a mention. With `pronominal_only`, open mentions other than pronouns get a cluster of their own.
-    With `compat`, mentions are read as upstream reads them (`mention_vectors.read`), and in a book without names or
+    `reader` is the one that the tagger fed, where the two share an encoder.
+    With `compat`, mentions are read as upstream reads them (`MentionReader`), and in a book without names or
     narrator the first new cluster gets the narrator's number.
     """
     if not mentions:
@@ -77,9 +78,8 @@ def resolve(
         if index > 0 and refs[index] == _OPEN and (mention.prop == _PRONOUN or not pronominal_only)
     ]
     with torch.inference_mode():
-        read = mention_vectors.read(
-            tokens, mentions, network, compat=compat, advance=lambda share: advance(share * _READING)
-        )
+        reader = reader or MentionReader(tokens, network, compat=compat)
+        read = reader.read(mentions, lambda share: advance(share * _READING))
         vectors = _with_features(read, document, network)
         scores = _scored(document, vectors, asked, network, lambda share: advance(_READING + share * (1 - _READING)))
     lowest = max(refs) + 1 if compat else max(*refs, 0) + 1

@@ -25,7 +25,7 @@ class Crf:
     @property
     def tags(self) -> int:
         """How many tags there are, start and stop included."""
-        return self._scores.shape[0]
+        return len(self._scores)
 
     def decode(
         self, emissions: Tensor, lengths: NDArray[np.int64], trailing: NDArray[np.int64] | None = None

@@ -1,8 +1,4 @@
-"""BERT's encoder, as small as inference needs it (Devlin et al., NAACL 2019), checked against `transformers`.
-
-On a CPU, matrix products run through oneDNN with weights reordered once at loading: on processors for which MKL has
-no AVX-512 path this doubles the speed in f32, and GELU is computed while the product is still in cache.
-"""
+"""BERT's encoder, as small as inference needs it (Devlin et al., NAACL 2019), checked against `transformers`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gpu_worker.engine.attention import Counts, attend
+from gpu_worker.engine.linear import Linear
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,32 +21,6 @@ class EncoderShape:
     heads: int
     intermediate: int
     layer_norm_epsilon: float = 1e-12
-
-
-class Linear:
-    """`x W^T + b`, with GELU (the exact one, by erf) on request; `[..., in] -> [..., out]`."""
-
-    def __init__(self, weight: Tensor, bias: Tensor | None = None, *, gelu: bool = False) -> None:
-        self._bias = bias
-        self._gelu = gelu
-        self._reordered = weight.device.type == "cpu" and torch.backends.mkldnn.is_available()
-        self._weight = torch.ops.mkldnn._reorder_linear_weight(weight) if self._reordered else weight
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return the product for `x`."""
-        if self._reordered:
-            activation = ("gelu", [], "none") if self._gelu else ("none", [], "")
-            out: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, *activation)
-            return out
-        out = functional.linear(x, self._weight, self._bias)
-        return functional.gelu(out) if self._gelu else out
-
-    def plus(self, x: Tensor, other: Tensor) -> Tensor:
-        """Return the product for `x`, added to `other`, without GELU."""
-        if self._reordered:
-            out: Tensor = torch.ops.mkldnn._linear_pointwise(x, other, self._weight, self._bias, "add")
-            return out
-        return functional.linear(x, self._weight, self._bias) + other
 
 
 class _LayerNorm:

@@ -19,6 +19,7 @@ from gpu_worker.engine.tokens import read
 if TYPE_CHECKING:
     from spacy.language import Language
 
+    from gpu_worker.engine.mention_vectors import MentionReader
     from gpu_worker.engine.pack import Pack
 
 Output = TypeVar("Output")
@@ -110,13 +111,18 @@ class _Run:
     def analyze(self) -> Analysis:
         """Run all stages that the tasks take."""
         tokens = self._stage(codecs.TOKENS, self._read)
-        tagging = self._stage(codecs.TAGGING, lambda advance: self._tag(tokens, advance))
+        reader = self._reader(tokens)
+        tagging = self._stage(codecs.TAGGING, lambda advance: self._tag(tokens, reader, advance))
         found = self._stage(codecs.QUOTES, lambda _: quotes.find(tokens, compat=self.options.compat))
-        speakers, refs, described = self._speakers_and_characters(tokens, tagging.mentions, found)
+        speakers, refs, described = self._speakers_and_characters(tokens, tagging.mentions, found, reader)
         return Analysis(self.text, self.options, tokens, tagging, found, speakers, refs, described)
 
     def _speakers_and_characters(
-        self, tokens: list[Token], mentions: Sequence[Mention], found: list[Quote]
+        self,
+        tokens: list[Token],
+        mentions: Sequence[Mention],
+        found: list[Quote],
+        reader: "MentionReader | None",
     ) -> tuple[list[int | None], list[int], list[Character]]:
         """Run the stages that build on mentions."""
         tasks = self.options.tasks
@@ -130,7 +136,7 @@ class _Run:
             return speakers, named.refs, []
         refs = self._stage(
             codecs.COREFERENCE,
-            lambda advance: self._resolve(tokens, mentions, named, speakers, found, advance),
+            lambda advance: self._resolve(tokens, mentions, named, speakers, found, reader, advance),
         )
         described = self._stage(codecs.CHARACTERS, lambda _: self._describe(tokens, mentions, refs, named))
         return speakers, refs, described
@@ -152,10 +158,23 @@ class _Run:
     def _read(self, advance: Advance) -> list[Token]:
         return read(self.nlp, self.text, compat=self.options.compat, advance=advance)
 
-    def _tag(self, tokens: Sequence[Token], advance: Advance) -> Tagging:
+    def _reader(self, tokens: Sequence[Token]) -> "MentionReader | None":
+        """Return what carries the tagger's reading over to coreference, where both run on one encoder."""
+        if Task.COREF not in self.options.tasks:
+            return None
+        return self.pack.shared_reader(tokens, compat=self.options.compat)
+
+    def _tag(self, tokens: Sequence[Token], reader: "MentionReader | None", advance: Advance) -> Tagging:
         from gpu_worker.engine import tagging
 
-        return tagging.tag(tokens, self.pack, tasks=self.options.tasks, compat=self.options.compat, advance=advance)
+        return tagging.tag(
+            tokens,
+            self.pack,
+            tasks=self.options.tasks,
+            compat=self.options.compat,
+            advance=advance,
+            reader=reader,
+        )
 
     def _attribute(
         self,
@@ -184,6 +203,7 @@ class _Run:
         named: NamesFound,
         speakers: Sequence[int | None],
         found: Sequence[Quote],
+        reader: "MentionReader | None",
         advance: Advance,
     ) -> list[int]:
         from gpu_worker.engine import coreference
@@ -200,6 +220,7 @@ class _Run:
             pronominal_only=self.options.pronominal_coref_only,
             compat=self.options.compat,
             advance=advance,
+            reader=reader,
         )
         return names.merge_nominals(mentions, refs)
 

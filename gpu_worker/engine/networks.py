@@ -11,7 +11,8 @@ from torch import Tensor
 from gpu_worker.engine import layout
 from gpu_worker.engine.bio import TagSet
 from gpu_worker.engine.crf import Crf
-from gpu_worker.engine.encoder import Encoder, Linear
+from gpu_worker.engine.encoder import Encoder
+from gpu_worker.engine.linear import Linear
 from gpu_worker.engine.recurrent import BiLstm
 from gpu_worker.engine.wordpiece import WordPiece
 
@@ -82,7 +83,7 @@ class CorefNetwork:
         mention = 3 * self.encoder.shape.hidden + self.widths.shape[1] + self.quotes.shape[1]
         features = ("distance", "nested", "nested", "speaker")
         tables = [weights[f"{name}_embeddings.weight"] for name in features]
-        parts = weight.split([mention] * 3 + [table.shape[1] for table in tables], dim=1)
+        parts = torch.split(weight, [mention] * 3 + [table.shape[1] for table in tables], dim=1)
         nothing = torch.zeros_like(bias)
         self._anaphor = Linear(parts[0].contiguous(), bias)
         self._antecedent = Linear(parts[1].contiguous(), nothing)

@@ -6,12 +6,12 @@ each row (`<name>.scale`); it is widened when it is loaded.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
@@ -21,11 +21,13 @@ from torch import Tensor
 
 from gpu_worker.engine import layout
 from gpu_worker.engine.bio import TagSet
+from gpu_worker.engine.document import Token
 from gpu_worker.engine.encoder import Encoder, EncoderShape
 from gpu_worker.engine.errors import PackError
 from gpu_worker.engine.layout import ADDED_TOKENS, Model
+from gpu_worker.engine.mention_vectors import MentionReader
 from gpu_worker.engine.networks import CorefNetwork, SpeakerNetwork, TaggerNetwork
-from gpu_worker.engine.wordpiece import WordPiece
+from gpu_worker.engine.wordpiece import CAPITALISED, WordPiece
 
 MANIFEST = "manifest.json"
 WEIGHTS = "model.safetensors"
@@ -127,6 +129,14 @@ class Pack:
         """The pack's version."""
         return self.manifest.version
 
+    def shared_reader(self, tokens: Sequence[Token], *, compat: bool) -> MentionReader | None:
+        """Return a reader for the tagger to feed and coreference to read from, None where they share no encoder."""
+        tagger, coref = self.tagger, self.coref
+        same_pieces = tagger.tokenizer.id_of(CAPITALISED) == coref.tokenizer.id_of(CAPITALISED)
+        if tagger.encoder is not coref.encoder or not same_pieces:
+            return None
+        return MentionReader(tokens, coref, compat=compat)
+
     @cached_property
     def digest(self) -> str:
         """A SHA-256 of the manifest, which names every byte of the pack."""
@@ -146,8 +156,10 @@ def load_pack(folder: Path, device: torch.device | str | None = None, precision:
     vocabulary = read_vocabulary(folder)
     encoders, added = _encoders(manifest, weights, device, dtype)
 
+    tokenizers: dict[tuple[int, ...], WordPiece] = {}
+
     def tokenizer(model: Model) -> WordPiece:
-        return WordPiece(vocabulary, added[model])
+        return tokenizers.setdefault(tuple(added[model].values()), WordPiece(vocabulary, added[model]))
 
     def weights_of(model: Model) -> dict[str, Tensor]:
         return {name: tensor.to(device) for name, tensor in _under(weights, model).items()}
@@ -270,7 +282,8 @@ def _encoders(
 
     A token that two models add with the same embedding has one id, so that both read the same pieces.
     """
-    encoders, added = {}, {}
+    encoders: dict[str, Encoder] = {}
+    added: dict[Model, dict[str, int]] = {}
     for name, sizes in manifest.encoders.items():
         own = _under(weights, f"encoder.{name}")
         rows = own[_WORDS]
@@ -300,5 +313,5 @@ def _resolved(precision: Precision, device: torch.device) -> Precision:
 
 def describe_file(path: Path) -> PackFile:
     """Return a file's entry for a manifest."""
-    content: Any = path.read_bytes()
+    content = path.read_bytes()
     return PackFile(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gpu_worker.engine.encoder import Linear
+from gpu_worker.engine.linear import Linear
 
 _DIRECTIONS = ("", "_reverse")
 
@@ -51,7 +51,7 @@ class BiLstm:
         states = forward.new_empty(steps, 2, batch, hidden)
         gates = forward.new_empty(2, batch, 4 * hidden)
         opened, written = gates[..., : 3 * hidden], gates[..., 3 * hidden :]
-        entering, kept, leaving = opened.split(hidden, dim=2)
+        entering, kept, leaving = opened.chunk(3, dim=2)
         state, cell = forward.new_zeros(2, batch, hidden), forward.new_zeros(2, batch, hidden)
         for step in range(steps):
             gates[0] = self._recurrent[0].plus(state[0], forward[step])

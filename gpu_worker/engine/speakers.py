@@ -205,7 +205,7 @@ class _Folded:
         return int(tokens[refused[-1]]) + 1 if len(refused) else start
 
     def _first_beyond(self, last: int, passed: int, turn: int) -> int:
-        """Return the first token from `last` on that is not passed; `turn` is 1 where the way back changed paragraph."""
+        """Return the first token not passed, from `last` on; `turn` is 1 where the way back changed paragraph."""
         total = len(self._counts)
         end = min(int(np.searchsorted(self._outside, self._outside[last] + _REACH, side="left")), total)
         reached = (

@@ -15,9 +15,10 @@ from torch import Tensor
 from gpu_worker.engine import data, windows
 from gpu_worker.engine.bio import Tags, TagSet, merged
 from gpu_worker.engine.document import Mention, Supersense, Tagging, Task, Token
+from gpu_worker.engine.mention_vectors import MentionReader
 from gpu_worker.engine.networks import TaggerNetwork
 from gpu_worker.engine.pack import Pack
-from gpu_worker.engine.windows import Integers, mean_of_runs
+from gpu_worker.engine.windows import Integers, Windows, mean_of_runs
 
 #: What the tagger can be asked for.
 TASKS = frozenset({Task.ENTITY, Task.SUPERSENSE, Task.EVENT})
@@ -64,8 +65,11 @@ def tag(
     tasks: frozenset[Task],
     compat: bool,
     advance: Callable[[float], None],
+    reader: MentionReader | None = None,
 ) -> Tagging:
     """Find what `tasks` asks for; `advance` learns the share of the pieces that is done.
+
+    `reader` is fed what coreference would read again, where the two share an encoder (`Pack.shared_reader`).
 
     With `compat`, windows are padded as in upstream's batches and the padding is read: there the LSTMs see it, the
     Viterbi back-trace walks through it and the nested layers count it, so that a window's tags depend on its
@@ -74,7 +78,7 @@ def tag(
     found = _Found()
     if tokens and tasks & TASKS:
         with torch.inference_mode():
-            _Tagger(tokens, pack.tagger, tasks, compat=compat).run(found, advance)
+            _Tagger(tokens, pack.tagger, tasks, compat=compat, reader=reader).run(found, advance)
     return Tagging(
         sorted(found.mentions),
         [span for window in sorted(found.supersenses) for span in found.supersenses[window]],
@@ -86,8 +90,15 @@ class _Tagger:
     """One document on its way through the tagger."""
 
     def __init__(
-        self, tokens: Sequence[Token], network: TaggerNetwork, tasks: frozenset[Task], *, compat: bool
+        self,
+        tokens: Sequence[Token],
+        network: TaggerNetwork,
+        tasks: frozenset[Task],
+        *,
+        compat: bool,
+        reader: MentionReader | None,
     ) -> None:
+        self._reader = reader
         self._words = [token.word for token in tokens]
         self._network = network
         self._tasks = tasks
@@ -105,27 +116,39 @@ class _Tagger:
         budget = _BUDGET[self._network.encoder.device.type]
         total, done = int(self._lengths.sum()), 0
 
-        def read(batch: Integers) -> None:
+        def read(numbers: Integers) -> None:
             nonlocal done
-            self._read(_Batch(batch, self._encode(batch, steps[batch]), counts[batch], steps[batch]), found)
-            done += int(self._lengths[batch].sum())
+            states, lengths = self._states(numbers)
+            words = self._words_of(states, lengths, numbers, steps[numbers])
+            batch = _Batch(numbers, words, counts[numbers], steps[numbers])
+            mentions = sorted(set(self._mentions(batch))) if Task.ENTITY in self._tasks else []
+            if self._reader is not None and mentions:
+                cut = Windows(self._windows.starts[numbers], self._windows.ends[numbers])
+                self._reader.offer(mentions, cut, lengths, states[0])
+            found.mentions.update(mentions)
+            self._read_the_rest(batch, found)
+            done += int(lengths.sum())
 
         for _ in windows.in_batches(order, self._lengths, budget, read):
             advance(done / total)
 
-    def _encode(self, batch: Integers, steps: Integers) -> Tensor:
-        """Return the words of the windows `batch`, `[longest, windows, features]`."""
-        network, device = self._network, self._network.encoder.device
-        starts, ends = self._windows.starts[batch], self._windows.ends[batch]
-        begins = self._pieces.offsets[starts]
+    def _states(self, batch: Integers) -> tuple[list[Tensor], Integers]:
+        """Return the states `[pieces, hidden]` that the tagger reads of some windows, and each window's pieces."""
+        network = self._network
+        begins = self._pieces.offsets[self._windows.starts[batch]]
         ids, lengths = windows.framed(
             self._pieces.ids,
             begins,
-            self._pieces.offsets[ends] - begins,
+            self._pieces.offsets[self._windows.ends[batch]] - begins,
             first=network.tokenizer.id_of("[CLS]"),
             last=network.tokenizer.id_of("[SEP]"),
         )
-        states = network.encoder.states(windows.to_device(ids, device), lengths, last=network.layers_read)
+        ids_there = windows.to_device(ids, network.encoder.device)
+        return network.encoder.states(ids_there, lengths, last=network.layers_read), lengths
+
+    def _words_of(self, states: list[Tensor], lengths: Integers, batch: Integers, steps: Integers) -> Tensor:
+        """Return the words of some windows, `[longest, windows, features]`."""
+        starts, ends = self._windows.starts[batch], self._windows.ends[batch]
         longest = int(steps.max())
         sizes = self._pieces_by_step(starts, ends, longest)
         after_cls = np.cumsum(lengths) - lengths + 1
@@ -142,9 +165,7 @@ class _Tagger:
         sizes[np.arange(len(sizes)), counts] = 1
         return sizes
 
-    def _read(self, batch: _Batch, found: _Found) -> None:
-        if Task.ENTITY in self._tasks:
-            found.mentions.update(self._mentions(batch))
+    def _read_the_rest(self, batch: _Batch, found: _Found) -> None:
         if Task.EVENT in self._tasks:
             found.events.update(self._events(batch))
         if self._senses is not None:
@@ -192,9 +213,9 @@ class _Tagger:
         places = np.arange(rows)[:, None] * longest + groups
         sizes = np.bincount(places[real], minlength=rows * longest).reshape(rows, longest)
         firsts = np.cumsum(sizes, axis=1) - sizes
-        sizes, owners = sizes.T.ravel(), np.tile(np.arange(rows), longest)
-        taken = windows.spread(firsts.T.ravel(), sizes) * rows + np.repeat(owners, sizes)
-        return mean_of_runs(states.flatten(0, 1), taken, sizes).view(longest, rows, -1)
+        counts, owners = sizes.T.ravel(), np.tile(np.arange(rows), longest)
+        taken = windows.spread(firsts.T.ravel(), counts) * rows + np.repeat(owners, counts)
+        return mean_of_runs(states.flatten(0, 1), taken, counts).view(longest, rows, -1)
 
     def _events(self, batch: _Batch) -> list[int]:
         states = self._network.event_lstm(batch.words, batch.steps)

@@ -1,5 +1,6 @@
 """How a book is cut into the windows that an encoder reads, and how windows are put into batches."""
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -62,7 +63,7 @@ def _chunks(sentences: Integers, pieces: Pieces) -> Iterator[tuple[int, int]]:
     """Yield each sentence's tokens, or the parts that have at most `MOST_PIECES` pieces of a longer one."""
     bounds = np.flatnonzero(np.diff(sentences)) + 1
     edges = [0, *bounds.tolist(), len(sentences)] if len(sentences) else [0]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         while pieces.offsets[end] - pieces.offsets[start] > MOST_PIECES:
             limit = pieces.offsets[start] + MOST_PIECES
             cut = int(np.searchsorted(pieces.offsets, limit, side="right")) - 1
