@@ -1,0 +1,49 @@
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from spacy.language import Language
+
+from gpu_worker.engine.errors import UnreadableText
+from gpu_worker.engine.tokens import read
+
+TEXTS = st.text(st.sampled_from("ab .,'\"“”’—-\n\r\t\x00\ufeff\u2028\x85é😀א\ud800()…"), min_size=1, max_size=80)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(text=TEXTS, compat=st.booleans())
+def test_any_text_is_read_or_refused(nlp: Language, text: str, compat: bool) -> None:
+    try:
+        tokens = read(nlp, text, compat=compat, advance=lambda _: None)
+    except UnreadableText:
+        assert not text.strip()
+        return
+    assert [token.id for token in tokens] == list(range(len(tokens)))
+    assert all(token.word and not any(map(str.isspace, token.word)) for token in tokens)
+    if not compat:
+        assert all(0 <= token.head < len(tokens) for token in tokens)
+        given_words = [text[token.onset : token.offset] for token in tokens]
+        assert [word.encode("utf-8", "replace") for word in given_words] == [
+            token.word.replace("\N{REPLACEMENT CHARACTER}", "?").encode() for token in tokens
+        ]
+
+
+def test_sentences_and_paragraphs_are_counted(nlp: Language) -> None:
+    tokens = read(nlp, "He came home. She left.\n\nIt rained.", compat=False, advance=lambda _: None)
+    assert [(token.paragraph, token.sentence, token.index_in_sentence) for token in tokens if token.word == "."] == [
+        (0, 0, 3),
+        (0, 1, 2),
+        (1, 2, 2),
+    ]
+
+
+@pytest.mark.parametrize(("compat", "paragraphs"), [(False, {0, 1}), (True, {0})])
+def test_a_blank_line_with_spaces_ends_a_paragraph_but_in_compat(
+    nlp: Language, compat: bool, paragraphs: set[int]
+) -> None:
+    tokens = read(nlp, "He came home.\n  \nShe left.", compat=compat, advance=lambda _: None)
+    assert {token.paragraph for token in tokens} == paragraphs
+
+
+def test_white_space_before_the_text_starts_a_paragraph_as_in_upstream(nlp: Language) -> None:
+    tokens = read(nlp, "\n\nHe came.", compat=True, advance=lambda _: None)
+    assert {token.paragraph for token in tokens} == {1}
