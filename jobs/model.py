@@ -149,6 +149,11 @@ class Job:
         return {"job_id": self.job_id, "attempt": self.attempt, "lease_epoch": self.lease_epoch}
 
 
+def job_at(place: str) -> str:
+    """Return the id of the job whose place in the queue it is."""
+    return place.partition("#")[2]
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """A worker's right to write to a job: valid while the record carries the same epoch (a fencing token)."""

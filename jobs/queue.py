@@ -54,6 +54,14 @@ class JobQueue:
         """Return when the queue answers; raises what boto3 raises when it does not."""
         self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
 
+    def size(self) -> int:
+        """Return about how many messages there are, in flight or not; SQS counts without a lock."""
+        found = self.client.get_queue_attributes(
+            QueueUrl=self.url,
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )["Attributes"]
+        return int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesNotVisible"])
+
     def receive(self, visibility_seconds: int, wait_seconds: int = LONGEST_POLL) -> Message | None:
         """Return the next message, hidden from others for `visibility_seconds`, or None after the wait."""
         received = self.client.receive_message(

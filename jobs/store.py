@@ -5,6 +5,8 @@
        | |----release-----| |-------stop----> cancelled --expire-->
        |-------------cancel-----------------> cancelled
 
+    Where no worker does it: `take_back` leads from running to pending once a lease ran out, `bury` from pending and
+    running to failed when no worker survives the job, and `reject` stores a job that failed before it could wait.
     `retry` leads from failed and cancelled back to pending, `discard` from every end to expired before its time;
     `request_cancel` leaves a running job running, for its worker to `stop`. `sweep` leaves an expired job expired,
     with nothing in the bucket any more.
@@ -28,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from jobs.clock import isoformat
 from jobs.errors import JobNotFound, LeaseLost, MoveRefused, QueueFull
-from jobs.model import Job, Lease, Outcome, Progress, Stats, Status
+from jobs.model import Job, Lease, Outcome, Progress, Stats, Status, job_at
 from jobs.records import (
     Item,
     condition,
@@ -63,6 +65,8 @@ QUEUE_HAS_ROOM = "attribute_not_exists(waiting) OR size(waiting) < :max"
 IS_PENDING = "#status = :pending"
 IS_RUNNING = "#status = :running"
 HOLDS_LEASE = f"{IS_RUNNING} AND lease_epoch = :epoch"
+IS_UNFINISHED = "#status IN (:pending, :running)"
+IS_GONE_OR_ENDED = f"{JOB_IS_NEW} OR NOT {IS_UNFINISHED}"
 IS_CLAIMABLE = f"lease_epoch = :epoch AND ({IS_PENDING} OR ({IS_RUNNING} AND lease_expires_at <= :now))"
 LEASE_RAN_OUT = f"{HOLDS_LEASE} AND lease_expires_at <= :until"
 HAS_EXPIRED = "expires_at <= :now AND #status <> :expired"
@@ -205,6 +209,39 @@ class JobStore:
         self._stop_running(lease, "be released", changes, enter="waiting")
         return from_item(self._read(job_key(lease.job_id)))
 
+    def take_back(self, job: Job, until: datetime) -> Job:
+        """Let a running job wait again whose lease ran out by `until`: its worker is gone and none took it over.
+
+        That is no failure of the job. Raises MoveRefused.
+        """
+        waiting = job.evolve(status=Status.PENDING, **AT_REST)
+        abandoned = condition(LEASE_RAN_OUT, running="running", epoch=job.lease_epoch, until=isoformat(until))
+        back = self._queue(job.place, leave=("running",), enter="waiting")
+        _check(self._transact(self._rewrite(job, waiting, abandoned), {"Update": back}), "be taken back", job)
+        return waiting
+
+    def bury(self, job: Job, reason: str, now: datetime) -> Job:
+        """End a job that no worker brings to an end; raises MoveRefused while a worker holds it and once it ended."""
+        buried = job.evolve(
+            status=Status.FAILED, completed_at=now, error_message=reason, **AT_REST, **self._expiry(now)
+        )
+        unheld = condition(
+            IS_CLAIMABLE, pending="pending", running="running", epoch=job.lease_epoch, now=isoformat(now)
+        )
+        leave = self._queue(job.place, leave=("waiting", "running"))
+        _check(self._transact(self._rewrite(job, buried, unheld), {"Update": leave}), "be buried", job)
+        return buried
+
+    def reject(self, job: Job, reason: str, now: datetime) -> Job:
+        """Store a new job that cannot run as failed, so that its caller can read why.
+
+        Raises MoveRefused when a job of this id exists already.
+        """
+        rejected = job.evolve(status=Status.FAILED, completed_at=now, error_message=reason, **self._expiry(now))
+        put = merged({"TableName": self.table, "Item": to_item(rejected)}, condition(JOB_IS_NEW))
+        _check(self._transact({"Put": put}), "be rejected", job)
+        return rejected
+
     def cancel(self, job: Job, now: datetime) -> Job:
         """End a pending job; cancelling a cancelled one is a no-op. Raises MoveRefused for any other."""
         if job.status is Status.CANCELLED:
@@ -294,6 +331,35 @@ class JobStore:
     def waiting(self) -> list[str]:
         """Return the ids of the pending jobs, the next to run first."""
         return _job_ids(self._read(QUEUE), "waiting")
+
+    def places(self) -> Mapping[Status, frozenset[str]]:
+        """Return the places of the jobs that wait and of those that run, as the record `queue` has them."""
+        queue = self._read(QUEUE)
+        lines: Mapping[Status, Line] = {Status.PENDING: "waiting", Status.RUNNING: "running"}
+        return {status: frozenset(queue.get(line, {}).get("SS", ())) for status, line in lines.items()}
+
+    def reseat(self, place: str) -> bool:
+        """Let the record `queue` say of a place what its job's record says; return whether it said otherwise.
+
+        Both records are held still by the one transaction, so no move can be undone: one that is quicker has already
+        done it right.
+        """
+        job = self.find(job_at(place))
+        match job.status if job else None:
+            case Status.PENDING:
+                stands = condition(IS_PENDING, pending="pending")
+                wrong = condition("NOT contains(waiting, :seat) OR contains(running, :seat)", seat=place)
+                right = self._queue(place, leave=("running",), enter="waiting")
+            case Status.RUNNING:
+                stands = condition(IS_RUNNING, running="running")
+                wrong = condition("NOT contains(running, :seat) OR contains(waiting, :seat)", seat=place)
+                right = self._queue(place, leave=("waiting",), enter="running")
+            case _:
+                stands = condition(IS_GONE_OR_ENDED, pending="pending", running="running")
+                wrong = condition("contains(waiting, :seat) OR contains(running, :seat)", seat=place)
+                right = self._queue(place, leave=("waiting", "running"))
+        check = merged({"TableName": self.table, "Key": job_key(job_at(place))}, stands)
+        return not self._transact({"ConditionCheck": check}, {"Update": merged(right, wrong)})
 
     def unfinished(self, now: datetime) -> Iterator[Job]:
         """Yield the running and the pending jobs as they stand, in order of submission."""
@@ -467,4 +533,4 @@ def _typed(changes: Mapping[str, object]) -> dict[str, Item | None]:
 
 def _job_ids(queue: Item, *sets: str) -> list[str]:
     places = [place for name in sets for place in queue.get(name, {}).get("SS", [])]
-    return [place.partition("#")[2] for place in sorted(places)]
+    return [job_at(place) for place in sorted(places)]

@@ -69,6 +69,9 @@ def attempt(service: JobService, move: str, job: Job, lease: Lease) -> Job | Non
         "retry": lambda: store.retry(job, now, max_queue_size=10),
         "discard": lambda: store.discard(job, now),
         "sweep": lambda: store.sweep(job),
+        "take_back": lambda: store.take_back(job, now + timedelta(hours=2)),
+        "bury": lambda: store.bury(job, "no worker survived it", now + timedelta(hours=2)),
+        "reject": lambda: store.reject(job, "not a text", now),
     }
     return moves[move]()
 
@@ -105,7 +108,7 @@ def check_move(service: JobService, move: str, status: Status) -> None:
 def test_every_move_of_the_store_is_in_the_diagram() -> None:
     assert {move for _, move, _ in EDGES} == {
         "submit", "withdraw", "claim", "beat", "release", "publish", "fail", "stop", "cancel", "expire",
-        "request_cancel", "retry", "discard", "sweep",
+        "request_cancel", "retry", "discard", "sweep", "take_back", "bury", "reject",
     }  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""The Lambda function that looks after the jobs once a minute."""

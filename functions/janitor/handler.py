@@ -1,0 +1,37 @@
+"""Once a minute: see to it that nothing a fault left half done stays so."""
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jobs.service import JobService
+from jobs.settings import Settings
+from jobs.upkeep import keep_up
+
+logger = Logger()
+metrics = Metrics(namespace="Bookjob")
+
+
+@cache
+def jobs() -> JobService:
+    """Return the job service, connected once for the life of the Lambda environment."""
+    return JobService.connect(Settings.from_environment())
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(_event: dict[str, Any], _context: LambdaContext) -> None:
+    """Do every duty of the janitor and count what there was to do.
+
+    Raises what failed, after all else is done, so that Lambda counts an error.
+    """
+    done, failures = keep_up(jobs())
+    for name, count in done.items():
+        metrics.add_metric(name, MetricUnit.Count, count)
+    metrics.add_metric("DutiesFailed", MetricUnit.Count, len(failures))
+    logger.info("Looked after the jobs", done=done)
+    if failures:
+        raise ExceptionGroup("Some of the janitor's duties failed", failures)
