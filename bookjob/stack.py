@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bookjob.errors import BookjobError
+from bookjob.errors import BookjobError, InvalidBook
 from bookjob.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from bookjob.book import Book
     from infra.local.home import Home, Running
     from infra.local.stack import Options
 
 Port = Annotated[int, typer.Option(min=1, max=65535, metavar="PORT", help="Where the API is to be.")]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return when the service is ready and leave it running.")]
-Book = Annotated[
+BookFile = Annotated[
     Path | None, typer.Option("--read", metavar="FILE", help="Read this book as soon as the service is ready.")
 ]
 Worker = Annotated[bool, typer.Option("--worker/--no-worker", help="Read jobs, or only accept them.")]
@@ -38,12 +39,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines on s
 def up(
     port: Port = 8000,
     detach: Detach = False,
-    book: Book = None,
+    book: BookFile = None,
     worker: Worker = True,
     substitute: Substitute = True,
 ) -> None:
     """Start the service on this machine, or use the one that runs; Ctrl-C stops it and loses no job."""
     with _in_words():
+        text = _loaded(book)
         from infra.local.detached import start_detached
         from infra.local.home import Home, Running
         from infra.local.session import run, take
@@ -57,10 +59,10 @@ def up(
             os.close(taken)
             _tell_ready(start_detached(home, options), options, "stop it with: bookjob down")
         else:
-            run(home, taken, options, _say, lambda running: _welcome(running, options, book))
+            run(home, taken, options, _say, lambda running: _welcome(running, options, text))
             return
-        if book is not None:
-            _read(port, book)
+        if text is not None:
+            _read(f"http://localhost:{port}", text)
 
 
 def down() -> None:
@@ -89,11 +91,21 @@ def health(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _welcome(running: "Running", options: "Options", book: Path | None) -> None:
+def _loaded(file: Path | None) -> "Book | None":
+    """Return the book to read, refused before anything is started."""
+    from bookjob.book import load
+
+    try:
+        return load(file) if file is not None else None
+    except InvalidBook as error:
+        raise _refusal(str(error), ExitCode.USAGE) from error
+
+
+def _welcome(running: "Running", options: "Options", book: "Book | None") -> None:
     _tell_ready(running, options, "Ctrl-C stops it")
     if book is not None:
         try:
-            _read(running.port, book)
+            _read(running.url, book)
         except BookjobError as error:
             _say(f"Error: {error}")
         _say(f"The service stays up on {running.url}; Ctrl-C stops it.")
@@ -119,17 +131,16 @@ def _use_running(home: "Home", running: "Running", options: "Options") -> None:
     _say(f"The service runs already on {running.url} (process {running.supervisor.pid}; stop it with: bookjob down).")
 
 
-def _read(port: int, file: Path) -> None:
-    """Read the book and show what is in it, as `bookjob run` does."""
+def _read(url: str, book: "Book") -> None:
+    """Have the service read the book and show what is in it, as `bookjob run` does."""
     from rich.console import Console
 
     from bookjob import reading
-    from bookjob.book import load
     from bookjob.client import Client
     from bookjob.render import print_summary
 
-    with Client(f"http://127.0.0.1:{port}") as client:
-        read = reading.read_book(client, load(file), reading.Request(), folder=None, messages=Console(stderr=True))
+    with Client(url) as client:
+        read = reading.read_book(client, book, reading.Request(), folder=None, messages=Console(stderr=True))
     print_summary(Console(), read.summary, read.job, read.files)
 
 
@@ -151,9 +162,9 @@ def _in_words() -> Iterator[None]:
         raise _refusal(f"{missing.name} is not installed, which the local stack needs: run `make setup`.") from missing
 
 
-def _refusal(sentence: str) -> typer.Exit:
+def _refusal(sentence: str, code: ExitCode = ExitCode.UNREACHABLE) -> typer.Exit:
     _say(f"Error: {sentence}")
-    return typer.Exit(ExitCode.UNREACHABLE)
+    return typer.Exit(code)
 
 
 def _say(sentence: str) -> None:

@@ -339,3 +339,16 @@ def test_help_comes_at_once() -> None:
 
     # The quickest of five, since what else the machine does says nothing about the command.
     assert min(seconds() for _ in range(5)) < 1.0
+
+
+def test_up_refuses_a_book_that_cannot_be_read_before_it_starts_anything(
+    bookjob: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOOKJOB_HOME", "home")
+    Path("emma.pdf").write_bytes(b"%PDF-1.7")
+
+    refused = bookjob("up", "--read", "emma.pdf")
+
+    assert refused.exit_code == ExitCode.USAGE
+    assert "export its text first" in refused.stderr
+    assert not Path("home").exists()
