@@ -3,18 +3,23 @@
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 from infra.local import emulator
 
 
+#: A session that looks for no profile: one that AWS_PROFILE names may not exist on this machine.
+WITHOUT_PROFILE = {"profile": (None, None, None, None)}
+
+
 def client(service: str, port: int) -> Any:
     """Return a client of one service of the emulator on the port."""
-    return boto3.client(  # type: ignore[call-overload]
-        service,
-        endpoint_url=emulator.url(port),
-        region_name=emulator.CREDENTIALS["AWS_DEFAULT_REGION"],
+    session = boto3.Session(
         aws_access_key_id=emulator.CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=emulator.CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        config=Config(proxies={}, retries={"total_max_attempts": 3}, connect_timeout=5, read_timeout=60),
+        region_name=emulator.CREDENTIALS["AWS_DEFAULT_REGION"],
+        botocore_session=botocore.session.Session(session_vars=WITHOUT_PROFILE),
     )
+    calls = Config(proxies={}, retries={"total_max_attempts": 3}, connect_timeout=5, read_timeout=60)
+    return session.client(service, endpoint_url=emulator.url(port), config=calls)  # type: ignore[call-overload]
