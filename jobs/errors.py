@@ -28,6 +28,13 @@ class JobNotFound(JobsError):
         self.job_id = job_id
 
 
+class NoJobs(JobsError):
+    """The caller has no job that matches."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such job yet. Submit a text: POST /v1/jobs.")
+
+
 class QueueFull(JobsError):
     """The queue has no free place; nothing was stored."""
 

@@ -39,11 +39,16 @@ def index_keys(tenant: str, status: Status) -> dict[str, str]:
     return {"tenant_status": f"{tenant}#{status}"}
 
 
+def book_key(tenant: str, book_id: str) -> str:
+    """Return the attribute that the index of a tenant's books needs."""
+    return f"{tenant}#{book_id}"
+
+
 def to_item(job: Job) -> Item:
     """Return the job's record; fields that are None are left out."""
     plain = _JOB.dump_python(job, mode="json", exclude_none=True) | index_keys(job.tenant, job.status)
     if job.book_id is not None:
-        plain["tenant_book"] = f"{job.tenant}#{job.book_id}"
+        plain["tenant_book"] = book_key(job.tenant, job.book_id)
     if job.due_at is not None:
         plain["due_at"] = job.due_at
     return job_key(job.job_id) | {name: to_value(value) for name, value in plain.items()}

@@ -3,21 +3,24 @@
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Self
 
 import boto3
 from botocore.config import Config
 
 from jobs.clock import Clock, isoformat, utc_now
+from jobs.cursors import opened, sealed
 from jobs.documents import FILES, DocumentStore, StoredObject, document_key, file_key, result_key
 from jobs.errors import (
     AWS_ERRORS,
     DocumentMissing,
     JobNotFound,
     MoveRefused,
+    NoJobs,
     NoResult,
     NoSuchFile,
     NotFinished,
@@ -26,6 +29,7 @@ from jobs.errors import (
     ResultGone,
     TextGone,
 )
+from jobs.listing import JobFilter, JobList, Page
 from jobs.model import Job, Stats, Status
 from jobs.queue import JobQueue
 from jobs.request import JobRequest, check_text, resolve_pack
@@ -60,6 +64,7 @@ class JobService:
     store: JobStore
     documents: DocumentStore
     queue: JobQueue
+    listing: JobList
     clock: Clock = utc_now
     new_job_id: Callable[[], str] = _new_job_id
     sleep: Callable[[float], None] = time.sleep
@@ -74,6 +79,7 @@ class JobService:
             store=JobStore(dynamodb, settings.table, timedelta(seconds=settings.job_ttl_seconds)),
             documents=DocumentStore(session.client("s3", config=SIGNED_FOR_S3), settings.bucket),
             queue=JobQueue(session.client("sqs", config=CALLERS_PATIENCE), settings.queue_url),
+            listing=JobList(dynamodb, settings.table),
         )
 
     def submit(self, request: JobRequest, text: str, tenant: str) -> Job:
@@ -132,6 +138,24 @@ class JobService:
             raise JobNotFound(job_id)
         return job
 
+    def page(self, tenant: str, query: JobFilter, limit: int, cursor: str | None = None) -> Page:
+        """Return a page of the tenant's jobs that match, newest first; raises InvalidRequest for a foreign cursor."""
+        after = None if cursor is None else opened(cursor, tenant, query, self._signing_key)
+        found = self.listing.newest(tenant, query, self.clock(), limit + 1, after)
+        jobs, more = tuple(found[:limit]), len(found) > limit
+        return Page(jobs, sealed(jobs[-1].place, tenant, query, self._signing_key) if more else None)
+
+    def latest(self, tenant: str, book_id: str | None = None) -> Job:
+        """Return the tenant's newest job, or its newest of one book; raises NoJobs."""
+        newest = self.listing.newest(tenant, JobFilter(book_id=book_id), self.clock(), limit=1)
+        if not newest:
+            raise NoJobs
+        return newest[0]
+
+    @cached_property
+    def _signing_key(self) -> bytes:
+        return self.store.signing_key()
+
     def watch(self, job_id: str, tenant: str, seconds: float) -> Job:
         """Return the tenant's job once its status, stage or whole percent has changed, or after that many seconds.
 
@@ -146,10 +170,13 @@ class JobService:
 
     def queue_position(self, job: Job) -> int | None:
         """Return 1 for the next to run, 2 for the one after it, None for a job that does not wait."""
-        if job.status is not Status.PENDING:
-            return None
-        waiting = self.store.waiting()
-        return waiting.index(job.job_id) + 1 if job.job_id in waiting else None
+        return self.queue_positions([job]).get(job.job_id)
+
+    def queue_positions(self, jobs: Iterable[Job]) -> Mapping[str, int]:
+        """Return the places of those of the jobs that wait, by their ids; as `queue_position`."""
+        pending = {job.job_id for job in jobs if job.status is Status.PENDING}
+        waiting = self.store.waiting() if pending else []
+        return {job_id: place for place, job_id in enumerate(waiting, start=1) if job_id in pending}
 
     def cancel(self, job_id: str, tenant: str) -> Job:
         """Call off a pending job and return it; raises JobNotFound, or MoveRefused once it runs or has ended.

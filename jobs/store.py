@@ -14,14 +14,16 @@
 A write that its condition refuses raises `MoveRefused` (`LeaseLost` for a worker's writes) carrying the record as
 it stood. Asking again for an end that a job already came to is a no-op.
 
-Beside the jobs the table holds two records. `worker` is the last sign of life of a worker. `queue` is the jobs that
-have not ended: its string set `waiting` names the pending ones, `running` the running ones, an element being
-`Job.place`, so that sorted order is order of submission. Every move that starts or ends a wait or a run changes the
-sets in the same transaction. DynamoDB's `size()` of `waiting` bounds the queue in `submit`'s own condition, and since
-adding to a set and deleting from it are idempotent, it cannot drift as a counter would.
+Beside the jobs the table holds three records. `worker` is the last sign of life of a worker. `signing_key` is the
+secret that cursors are sealed with. `queue` is the jobs that have not ended: its string set `waiting` names the pending
+ones, `running` the running ones, an element being `Job.place`, so that sorted order is order of submission. Every move
+that starts or ends a wait or a run changes the sets in the same transaction. DynamoDB's `size()` of `waiting` bounds
+the queue in `submit`'s own condition, and since adding to a set and deleting from it are idempotent, it cannot drift
+as a counter would.
 """
 
 import random
+import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,6 +60,7 @@ REFUSED, CONFLICT, UNTOUCHED = "ConditionalCheckFailed", "TransactionConflict", 
 
 QUEUE: Item = {"pk": {"S": "queue"}}
 WORKER: Item = {"pk": {"S": "worker"}}
+SIGNING_KEY: Item = {"pk": {"S": "signing_key"}}
 
 # The conditions of the moves, each named once and written in DynamoDB's expression language.
 JOB_IS_NEW = "attribute_not_exists(pk)"
@@ -137,6 +140,8 @@ class JobStore:
             status=Status.RUNNING,
             started_at=job.started_at or now,
             progress=0.0,
+            stage=None,
+            eta_seconds=None,
             attempt=job.attempt + 1,
             lease_owner=owner,
             lease_expires_at=lease.expires_at,
@@ -369,6 +374,17 @@ class JobStore:
             except JobNotFound:
                 continue
 
+    def signing_key(self) -> bytes:
+        """Return the secret of this table, made at the first call; what callers bring back is signed with it."""
+        answer = self.client.update_item(
+            TableName=self.table,
+            Key=SIGNING_KEY,
+            UpdateExpression="SET secret = if_not_exists(secret, :new)",
+            ExpressionAttributeValues={":new": {"B": secrets.token_bytes(32)}},
+            ReturnValues="ALL_NEW",
+        )
+        return answer["Attributes"]["secret"]["B"]
+
     def hear_worker(self, worker_id: str, now: datetime) -> None:
         """Note a worker's sign of life, idle or busy."""
         sign = {"worker_id": to_value(worker_id), "heard_at": to_value(isoformat(now))}
@@ -440,9 +456,7 @@ class JobStore:
             raise
         return from_item(self._read(job_key(lease.job_id)))
 
-    def _stop_running(
-        self, lease: Lease, move: str, changes: Mapping[str, object], enter: Line | None = None
-    ) -> None:
+    def _stop_running(self, lease: Lease, move: str, changes: Mapping[str, object], enter: Line | None = None) -> None:
         held = condition(HOLDS_LEASE, running="running", epoch=lease.epoch)
         update = self._update(lease.job_id, _typed(changes), held)
         leave = self._queue(lease.place, leave=("running",), enter=enter)

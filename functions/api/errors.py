@@ -19,6 +19,7 @@ from jobs.errors import (
     JobNotFound,
     JobsError,
     MoveRefused,
+    NoJobs,
     NoResult,
     NoSuchFile,
     NotFinished,
@@ -43,6 +44,7 @@ class Shape:
 SHAPES: dict[type[JobsError], Shape] = {
     InvalidRequest: Shape(HTTPStatus.BAD_REQUEST),
     JobNotFound: Shape(HTTPStatus.NOT_FOUND),
+    NoJobs: Shape(HTTPStatus.NOT_FOUND),
     ResultGone: Shape(HTTPStatus.NOT_FOUND),
     NoSuchFile: Shape(HTTPStatus.NOT_FOUND),
     DocumentMissing: Shape(HTTPStatus.NOT_FOUND),

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
 from jobs.clock import Instant
 from jobs.documents import FILES
+from jobs.listing import JobFilter
 from jobs.model import Job, ModelName, Stats, Status
 from jobs.readiness import Check
 from jobs.request import JobRequest
@@ -20,6 +21,24 @@ class Submission(JobRequest):
     """A text and how it is to be read."""
 
     text: StrictStr = Field(description="1 to 5,000,000 characters, at least one of them not white space.")
+
+
+class BookQuery(BaseModel):
+    """Which book is asked about."""
+
+    book_id: str | None = Field(default=None, max_length=256, description="The caller's own name for the book.")
+
+
+class JobsQuery(BookQuery):
+    """Which jobs are asked for, and how many at once."""
+
+    status: Status | None = None
+    limit: int = Field(default=20, ge=1, le=100)
+    cursor: str | None = Field(default=None, max_length=1024, description="The `cursor` of the page before.")
+
+    def to_domain(self) -> JobFilter:
+        """Return which jobs are asked for, as the job core takes it."""
+        return JobFilter(self.status, self.book_id)
 
 
 class Answer(BaseModel):
@@ -98,6 +117,13 @@ class JobStatus(Answer):
             expires_at=None if job.expires_at is None else datetime.fromtimestamp(job.expires_at, UTC),
             warnings=job.warnings,
         )
+
+
+class JobsPage(Answer):
+    """Some jobs, newest first."""
+
+    jobs: tuple[JobStatus, ...]
+    cursor: str | None = Field(description="Leads to the next page; null after the last.")
 
 
 class JobCancelled(Answer):

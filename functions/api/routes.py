@@ -11,12 +11,15 @@ from functions.api.delivery import deliver
 from functions.api.documentation import openapi_json, swagger_page
 from functions.api.endpoints import Endpoints, json_response
 from functions.api.models import (
+    BookQuery,
     FileName,
     Health,
     JobAccepted,
     JobCancelled,
     JobId,
     JobResult,
+    JobsPage,
+    JobsQuery,
     JobStats,
     JobStatus,
     Readiness,
@@ -64,6 +67,21 @@ def submit(body: Submission) -> JobAccepted:
     """Submit a text: it is stored and queued, and read when its turn comes."""
     job = logged(jobs().submit(body, body.text, tenant()))
     return JobAccepted.of(job, jobs().queue_position(job))
+
+
+@api.endpoint("GET", "/v1/jobs", refuses=(400, 503))
+def list_jobs(query: JobsQuery) -> JobsPage:
+    """List your jobs, newest first."""
+    page = jobs().page(tenant(), query.to_domain(), query.limit, query.cursor)
+    places = jobs().queue_positions(page.jobs)
+    return JobsPage(jobs=tuple(JobStatus.of(job, places.get(job.job_id)) for job in page.jobs), cursor=page.cursor)
+
+
+@api.endpoint("GET", "/v1/jobs/latest", refuses=(400, 404, 503))
+def latest(query: BookQuery) -> JobStatus:
+    """Tell how your newest job stands, or your newest of one book."""
+    job = logged(jobs().latest(tenant(), query.book_id))
+    return JobStatus.of(job, jobs().queue_position(job))
 
 
 @api.endpoint("GET", "/v1/jobs/stats", refuses=(503,))

@@ -29,6 +29,7 @@ SENTENCES = {
     "too_short": "must have at least {min_length} element(s)",
     "too_long": "must have at most {max_length} elements",
     "literal_error": "must be {expected}",
+    "enum": "must be {expected}",
     "model_type": "must be an object",
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
