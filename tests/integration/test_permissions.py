@@ -7,7 +7,7 @@ test that shows that refusal deploys the template as it is, and the others leave
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -25,11 +25,12 @@ from infra.local.template import Template
 from jobs.clock import utc_now
 from jobs.documents import checkpoint_key, result_key
 from jobs.errors import DocumentMissing
-from jobs.model import Job, Outcome, Progress
+from jobs.model import Job, Outcome, Progress, Status
 from jobs.queue import JobQueue
 from jobs.request import JobRequest
 from jobs.service import JobService
 from jobs.settings import Settings
+from jobs.upkeep import keep_up
 
 TLS_ONLY = ("BucketPolicy", "QueuePolicy", "DeadLetterQueuePolicy")
 ANY_ROLE = {
@@ -59,6 +60,11 @@ class Cloud:
             for name, value in {**emulator.client_environment(self.port), **credentials}.items():
                 environment.setenv(name, value)
             return JobService.connect(Settings.from_environment(self.deployment.settings))
+
+    def as_function(self, output: str) -> JobService:
+        """Return the job core with the permissions of the function of that output."""
+        function = self.deployment.outputs[output]
+        return self.as_role(client("lambda", self.port).get_function_configuration(FunctionName=function)["Role"])
 
     def as_role(self, role: str) -> JobService:
         """Return the job core with the permissions of a role."""
@@ -116,10 +122,14 @@ def worker(cloud: Cloud) -> JobService:
 
 @pytest.fixture(scope="module")
 def api(cloud: Cloud) -> JobService:
-    """The job core of the API: with the permissions that the function's role gives it."""
-    function = cloud.deployment.outputs["ApiFunctionName"]
-    found = client("lambda", cloud.port).get_function_configuration(FunctionName=function)
-    return cloud.as_role(found["Role"])
+    """The job core of the API: with the permissions that its function's role gives it."""
+    return cloud.as_function("ApiFunctionName")
+
+
+@pytest.fixture(scope="module")
+def janitor(cloud: Cloud) -> JobService:
+    """The job core of the janitor: with the permissions that its function's role gives it."""
+    return cloud.as_function("JanitorFunctionName")
 
 
 def completed(root: JobService) -> Job:
@@ -185,6 +195,26 @@ def test_the_worker_may_do_all_that_a_job_needs(root: JobService, worker: JobSer
     worker.queue.acknowledge(message)
     JobQueue(worker.queue.client, cloud.deployment.outputs["DeadLetterQueueUrl"]).send(job.job_id)
     store.forget_worker("worker")
+
+
+def test_the_janitor_may_do_all_its_duties(root: JobService, janitor: JobService) -> None:
+    waiting, running = (root.submit(JobRequest(model="mini"), "Call me Ishmael.", "public") for _ in range(2))
+    root.store.claim(running, "gone", utc_now() - timedelta(hours=1), LEASE)
+    done = completed(root)
+    later = replace(janitor, clock=lambda: utc_now() + timedelta(hours=2))
+    counts, failures = keep_up(later)
+    assert failures == []
+    assert counts["JobsTakenBack"] >= 1
+    assert counts["JobsSwept"] >= 1
+    assert root.store.get(running.job_id, utc_now()).status is Status.PENDING
+    with pytest.raises(DocumentMissing):
+        root.documents.read(done.document_key)
+    root.store.cancel(root.store.get(waiting.job_id, utc_now()), utc_now())
+
+
+def test_the_janitor_may_not_read_what_callers_sent(janitor: JobService) -> None:
+    with pytest.raises(ClientError, match=DENIED):
+        janitor.documents.read("documents/1.txt")
 
 
 def test_the_worker_may_not_hand_itself_books(worker: JobService) -> None:

@@ -1,12 +1,14 @@
 """What the cloud template promises, read from the file itself."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
 import pytest
 
-from infra.local.template import Template
+from infra.local.template import PROJECT, Template
 from jobs.settings import PREFIX, Settings
 
 TEMPLATE = Template.read()
@@ -34,13 +36,22 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def environment() -> Mapping[str, Any]:
-    variables: Mapping[str, Any] = TEMPLATE.properties("ApiFunction")["Environment"]["Variables"]
+def environment(function: str = "ApiFunction") -> Mapping[str, Any]:
+    variables: Mapping[str, Any] = TEMPLATE.properties(function)["Environment"]["Variables"]
     return {name: value for name, value in variables.items() if name.startswith(PREFIX)}
 
 
-def test_the_function_gets_every_setting_and_none_that_there_is_not() -> None:
-    assert {name.removeprefix(PREFIX).lower() for name in environment()} == set(Settings.model_fields)
+@pytest.mark.parametrize("function", TEMPLATE.of_type("AWS::Lambda::Function"))
+def test_a_function_gets_every_setting_and_none_that_there_is_not(function: str) -> None:
+    assert {name.removeprefix(PREFIX).lower() for name in environment(function)} == set(Settings.model_fields)
+    assert environment(function) == environment()
+
+
+@pytest.mark.parametrize("function", TEMPLATE.of_type("AWS::Lambda::Function"))
+def test_a_function_has_a_handler_that_there_is_and_a_target_that_builds_it(function: str) -> None:
+    module, _, name = TEMPLATE.properties(function)["Handler"].rpartition(".")
+    assert callable(getattr(import_module(module), name))
+    assert re.search(rf"^build-.*\b{function}\b", (PROJECT / "Makefile").read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize(
