@@ -263,6 +263,8 @@ def test_a_hung_engine_does_not_keep_a_job_from_being_called_off(consumer: Consu
     assert finish(consumer, deployment, job).status is Status.CANCELLED
     assert time.monotonic() - started_at < 8
     watch.join()
+    after = finish(consumer, deployment, deployment.submit(script()))
+    assert after.status is Status.COMPLETED
 
 
 def test_a_worker_whose_job_was_taken_over_keeps_nothing(consumer: Consumer, deployment: Deployment) -> None:
@@ -282,6 +284,39 @@ def test_a_worker_whose_job_was_taken_over_keeps_nothing(consumer: Consumer, dep
     assert deployment.objects(f"results/{job.job_id}/") == []
     store.stop(leases[0], utc_now())
     finish(consumer, deployment, job)
+
+
+class OvertakenDocuments(DocumentStore):
+    """Lets something happen after the first part of a result is stored."""
+
+    overtake: ClassVar[Callable[[], object]]
+
+    def put(self, key: str, body: bytes | IO[bytes], content_type: str, encoding: str | None = None) -> None:
+        super().put(key, body, content_type, encoding)
+        if key.endswith("result.json.gz"):
+            type(self).overtake()
+
+
+def test_a_worker_that_is_overtaken_while_it_stores_results_deletes_its_own(
+    connections: Connections, deployment: Deployment, engine: EngineProcess
+) -> None:
+    job = deployment.submit(script())
+    store, documents = deployment.service.store, deployment.service.documents
+    leases: list[Lease] = []
+
+    def overtake() -> None:
+        later = utc_now() + timedelta(seconds=deployment.settings.lease_seconds)
+        leases.append(store.claim(deployment.job(job), "worker-2", later, timedelta(minutes=1))[1])
+        documents.put(file_key(job.job_id, 2, "book"), b"{}", "application/json")
+
+    OvertakenDocuments.overtake = overtake
+    engine.start()
+    slow = replace(connections, documents=OvertakenDocuments(documents.client, documents.bucket))
+    consumer = Consumer(slow, engine, Shutdown(), "worker-1")
+    consumer.consume_one()
+    assert deployment.objects(f"results/{job.job_id}/") == [file_key(job.job_id, 2, "book")]
+    store.publish(leases[0], Outcome(1, utc_now(), 1))
+    assert finish(consumer, deployment, job).result_epoch == 2
 
 
 def test_a_job_that_another_worker_holds_waits_for_its_lease_to_run_out(
