@@ -1,5 +1,6 @@
 """What is kept of a job in S3: its text, its checkpoints and its results, each under a key that tells whose it is.
 
+    incoming/{anything}                      what callers upload; each becomes a job's text
     documents/{job_id}.txt
     checkpoints/{job_id}/{fingerprint}/{stage}
     results/{job_id}/{epoch}/result.json.gz
@@ -9,6 +10,7 @@ Results are written under the epoch of the lease that made them, so a worker tha
 that a reader can see.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -22,8 +24,15 @@ if TYPE_CHECKING:
 #: BookNLP's own output files, by the names that the API serves them under.
 FILES = ("tokens", "entities", "supersense", "quotes", "book", "book.html")
 
-#: S3's HEAD has no body, so a missing object is told by its HTTP status alone.
-NOT_FOUND = 404
+#: S3's HEAD has no body, so a missing object, or one with another ETag, is told by its HTTP status alone.
+NOT_FOUND, PRECONDITION_FAILED = 404, 412
+
+
+#: Where the uploads are that become jobs.
+INCOMING = "incoming/"
+
+#: The tag of an upload that names the job it became.
+JOB_TAG = "job-id"
 
 
 def document_key(job_id: str) -> str:
@@ -69,6 +78,26 @@ class DocumentStore:
             return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
         except self.client.exceptions.NoSuchKey as missing:
             raise DocumentMissing(f"The object {key} is not in the bucket any more.") from missing
+
+    def describe(self, key: str, etag: str) -> "Upload":
+        """Return what S3 knows of an upload without its bytes; raises DocumentMissing, also when it was overwritten."""
+        try:
+            found = self.client.head_object(Bucket=self.bucket, Key=key, IfMatch=etag)
+        except ClientError as error:
+            raise _missing(error, key) from error
+        return Upload(found["ContentLength"], found["Metadata"])
+
+    def read_upload(self, key: str, etag: str) -> bytes:
+        """Return the bytes of an upload; raises DocumentMissing, also when it was overwritten."""
+        try:
+            return self.client.get_object(Bucket=self.bucket, Key=key, IfMatch=etag)["Body"].read()
+        except ClientError as error:
+            raise _missing(error, key) from error
+
+    def tag(self, key: str, job_id: str) -> None:
+        """Tag an upload with the job that it became."""
+        tags = {"TagSet": [{"Key": JOB_TAG, "Value": job_id}]}
+        self.client.put_object_tagging(Bucket=self.bucket, Key=key, Tagging=tags)  # type: ignore[arg-type]
 
     def find(self, key: str) -> bytes | None:
         """Return the object's bytes, or None when there is none."""
@@ -136,6 +165,21 @@ class DocumentStore:
             doomed = [{"Key": key} for key in keys if keep is None or not key.startswith(keep)]
             if doomed:
                 self.client.delete_objects(Bucket=self.bucket, Delete={"Objects": doomed, "Quiet": True})  # type: ignore[typeddict-item]
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An object that somebody uploaded: its length in bytes, and what they said of it (`x-amz-meta-*`)."""
+
+    size: int
+    metadata: Mapping[str, str]
+
+
+def _missing(error: ClientError, key: str) -> Exception:
+    """Return DocumentMissing for S3's answer that the object is not there as it was, else the error itself."""
+    if error.response["ResponseMetadata"]["HTTPStatusCode"] not in (NOT_FOUND, PRECONDITION_FAILED):
+        return error
+    return DocumentMissing(f"The object {key} was deleted or overwritten.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,14 @@ class Wakeup(BaseModel):
     job_id: str
 
 
+def job_named(body: str) -> str | None:
+    """Return the id of the job that a message's body names, or None when it is no message of ours."""
+    try:
+        return Wakeup.model_validate_json(body).job_id
+    except ValidationError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A received message: the job that it names, if it names one, and the receipt that its later calls need."""
@@ -72,11 +80,8 @@ class JobQueue:
         ).get("Messages", [])
         if not received:
             return None
-        try:
-            job_id = Wakeup.model_validate_json(received[0]["Body"]).job_id
-        except ValidationError:
-            job_id = None  # not ours, yet it would block its group for as long as nobody deleted it
-        return Message(job_id, received[0]["ReceiptHandle"])
+        # One that is not ours is handed out too: it would block its group for as long as nobody deleted it.
+        return Message(job_named(received[0]["Body"]), received[0]["ReceiptHandle"])
 
     def extend(self, message: Message, visibility_seconds: int) -> None:
         """Hide the message for that many seconds from now on; 0 gives it back at once."""

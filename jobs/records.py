@@ -28,9 +28,8 @@ def job_key(job_id: str) -> Item:
     return {"pk": {"S": f"job#{job_id}"}}
 
 
-def job_id_of(item: Mapping[str, Any]) -> str:
-    """Return whose record an item is, which may be its key alone."""
-    pk: str = item["pk"]["S"]
+def job_id_of(pk: str) -> str:
+    """Return whose record has this primary key."""
     return pk.removeprefix("job#")
 
 

@@ -331,7 +331,7 @@ class JobStore:
         )
         for page in pages:
             for found in page["Items"]:
-                yield job_id_of(found)
+                yield job_id_of(found["pk"]["S"])
 
     def waiting(self) -> list[str]:
         """Return the ids of the pending jobs, the next to run first."""

@@ -1,0 +1,39 @@
+"""When DynamoDB's TTL removes a job's record: delete whatever of the job may still be in the bucket.
+
+The janitor has done so a day earlier; this is the net below it.
+"""
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jobs.records import job_id_of
+from jobs.service import JobService
+from jobs.settings import Settings
+
+logger = Logger()
+processor = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
+
+
+@cache
+def jobs() -> JobService:
+    """Return the job service, connected once for the life of the Lambda environment."""
+    return JobService.connect(Settings.from_environment())
+
+
+def delete_objects(record: DynamoDBRecord) -> None:
+    """Delete what the bucket holds of the job whose record was removed."""
+    pk: str = record["dynamodb"]["Keys"]["pk"]["S"]
+    jobs().documents.delete_all(job_id_of(pk))
+    logger.info("Deleted the objects of a removed job", job_id=job_id_of(pk))
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Clear up behind each removed record, and report the first one that could not be, to go on from there."""
+    return process_partial_response(event, delete_objects, processor, context)

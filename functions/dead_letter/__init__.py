@@ -1,0 +1,1 @@
+"""The Lambda function that ends the jobs that no worker could."""
