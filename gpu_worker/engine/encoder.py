@@ -33,18 +33,20 @@ class _LayerNorm:
 
 
 class _Layer:
-    def __init__(self, weights: Mapping[str, Tensor], name: str, shape: EncoderShape) -> None:
+    def __init__(self, weights: Mapping[str, Tensor], name: str, shape: EncoderShape, dtype: torch.dtype) -> None:
         scale = (shape.hidden // shape.heads) ** -0.5
         parts = [
             (weights[f"{name}.attention.self.{part}.weight"], weights[f"{name}.attention.self.{part}.bias"])
             for part in ("query", "key", "value")
         ]
         parts[0] = (parts[0][0] * scale, parts[0][1] * scale)
-        self._qkv = Linear(torch.cat([weight for weight, _ in parts]), torch.cat([bias for _, bias in parts]))
-        self._attended = _linear(weights, f"{name}.attention.output.dense")
+        self._qkv = Linear(
+            torch.cat([weight for weight, _ in parts]).to(dtype), torch.cat([bias for _, bias in parts]).to(dtype)
+        )
+        self._attended = _linear(weights, f"{name}.attention.output.dense", dtype)
         self._attention_norm = _LayerNorm(weights, f"{name}.attention.output.LayerNorm", shape.layer_norm_epsilon)
-        self._up = _linear(weights, f"{name}.intermediate.dense", gelu=True)
-        self._down = _linear(weights, f"{name}.output.dense")
+        self._up = _linear(weights, f"{name}.intermediate.dense", dtype, gelu=True)
+        self._down = _linear(weights, f"{name}.output.dense", dtype)
         self._output_norm = _LayerNorm(weights, f"{name}.output.LayerNorm", shape.layer_norm_epsilon)
         self._heads = shape.heads
 
@@ -67,25 +69,24 @@ class Encoder:
     says how many each has.
     """
 
-    def __init__(self, weights: Mapping[str, Tensor], shape: EncoderShape) -> None:
-        """Take the weights under BERT's own names (`embeddings.…`, `encoder.layer.0.…`), on their device."""
+    def __init__(self, weights: Mapping[str, Tensor], shape: EncoderShape, dtype: torch.dtype = torch.float32) -> None:
+        """Take f32 weights under BERT's own names (`embeddings.…`, `encoder.layer.0.…`), on their device.
+
+        Matrices are multiplied in `dtype`; sums and norms stay in f32, or small errors would grow layer by layer.
+        """
         self.shape = shape
+        self.dtype = dtype
         self._words = weights["embeddings.word_embeddings.weight"]
         self._positions = (
             weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
         )
         self._norm = _LayerNorm(weights, "embeddings.LayerNorm", shape.layer_norm_epsilon)
-        self._layers = [_Layer(weights, f"encoder.layer.{i}", shape) for i in range(shape.layers)]
+        self._layers = [_Layer(weights, f"encoder.layer.{i}", shape, dtype) for i in range(shape.layers)]
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return self._words.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """What the encoder computes in, and its states' type."""
-        return self._words.dtype
 
     def states(self, ids: Tensor, lengths: Counts, *, last: int = 1) -> list[Tensor]:
         """Return the hidden states of the last `last` layers, the very last first; each `[pieces, hidden]`."""
@@ -113,5 +114,5 @@ class Encoder:
         return self._norm(self._words[ids] + self._positions[torch.from_numpy(places).to(ids.device)])
 
 
-def _linear(weights: Mapping[str, Tensor], name: str, *, gelu: bool = False) -> Linear:
-    return Linear(weights[f"{name}.weight"], weights[f"{name}.bias"], gelu=gelu)
+def _linear(weights: Mapping[str, Tensor], name: str, dtype: torch.dtype, *, gelu: bool = False) -> Linear:
+    return Linear(weights[f"{name}.weight"].to(dtype), weights[f"{name}.bias"].to(dtype), gelu=gelu)

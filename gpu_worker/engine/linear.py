@@ -21,11 +21,13 @@ class Linear:
     def __init__(self, weight: Tensor, bias: Tensor | None = None, *, gelu: bool = False) -> None:
         self._bias = bias
         self._gelu = gelu
+        self._dtype = weight.dtype
         self._reordered = weight.device.type == "cpu" and AVAILABLE
         self._weight = _onednn._reorder_linear_weight(weight) if self._reordered else weight  # noqa: SLF001
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return the product for `x`."""
+        """Return the product for `x`, in the weights' type."""
+        x = x.to(self._dtype)
         if self._reordered:
             name, algorithm = ("gelu", "none") if self._gelu else ("none", "")
             out: Tensor = _onednn._linear_pointwise(  # noqa: SLF001

@@ -297,7 +297,7 @@ def _encoders(
                     extra.append(row)
                 added[model][token] = number
         own[_WORDS] = torch.cat([rows, torch.stack(extra)]) if extra else rows
-        encoders[name] = Encoder({key: tensor.to(device, dtype) for key, tensor in own.items()}, sizes.shape)
+        encoders[name] = Encoder({key: tensor.to(device) for key, tensor in own.items()}, sizes.shape, dtype)
     return encoders, added
 
 
