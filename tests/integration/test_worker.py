@@ -135,7 +135,7 @@ def test_jobs_run_in_order_of_submission_whatever_the_order_of_their_messages(
 
 
 class MuteQueue(JobQueue):
-    def send(self, job_id: str) -> None:
+    def send(self, job_id: str, occasion: str = "") -> None:
         pass
 
 
