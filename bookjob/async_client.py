@@ -42,7 +42,12 @@ class AsyncClient:
         """
         #: The root of the service, without `/v1`.
         self.url = protocol.service_url(url or protocol.default_url())
-        self._http = httpx.AsyncClient(base_url=self.url, timeout=protocol.TIMEOUT, transport=transport)
+        self._http = httpx.AsyncClient(
+            base_url=self.url,
+            timeout=protocol.TIMEOUT,
+            transport=transport,
+            trust_env=not protocol.is_on_this_machine(self.url),
+        )
         self._key_header = protocol.key_header(api_key)
         self._sleep = sleep
         self._clock = clock

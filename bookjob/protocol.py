@@ -55,6 +55,11 @@ class Call:
     takes_place_in_queue: bool = False
 
 
+def is_on_this_machine(url: str) -> bool:
+    """Tell whether a service is one that no proxy of the environment can reach."""
+    return httpx.URL(url).host in ("localhost", "127.0.0.1", "::1")
+
+
 def default_url() -> str:
     """Return the service that is used when none is named: that of BOOKJOB_URL, or the local one."""
     return os.environ.get("BOOKJOB_URL") or DEFAULT_URL

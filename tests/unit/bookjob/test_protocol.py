@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookjob import errors
-from bookjob.protocol import FIRST_DELAY, MAX_ATTEMPTS, MAX_RETRY_AFTER, Call, delay_before_retry, error_of
+from bookjob.protocol import (
+    FIRST_DELAY,
+    MAX_ATTEMPTS,
+    MAX_RETRY_AFTER,
+    Call,
+    delay_before_retry,
+    error_of,
+    is_on_this_machine,
+)
 
 GET = Call("GET", "/v1/jobs/1")
 ONCE = Call("DELETE", "/v1/jobs/1", repeatable=False)
@@ -58,3 +66,17 @@ def test_a_gateway_that_is_away_is_not_a_full_queue() -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b'"text"', b'{"detail": null}', b'{"detail": [{"msg": "x"}]}'])
 def test_an_error_without_words_names_its_status(body: bytes) -> None:
     assert str(error_of(GET, httpx.Response(502, content=body))) == "The service answered 502."
+
+
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("http://localhost:8000", True),
+        ("http://127.0.0.1:8001", True),
+        ("http://[::1]:8000", True),
+        ("https://ab12.execute-api.eu-west-1.amazonaws.com", False),
+        ("http://localhost.example.org", False),
+    ],
+)
+def test_a_proxy_is_not_asked_for_what_is_on_this_machine(url: str, local: bool) -> None:
+    assert is_on_this_machine(url) is local
