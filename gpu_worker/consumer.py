@@ -174,10 +174,10 @@ class Consumer:
         """Clear up behind the message's own job, which has ended or is gone, and acknowledge the message."""
         if job is not None:
             publishing.tidy(self._connections, job)
-            self._bury(job)
+            self._copy_to_dead_letters(job)
         self._connections.queue.acknowledge(message)
 
-    def _bury(self, job: Job) -> None:
+    def _copy_to_dead_letters(self, job: Job) -> None:
         """Copy the message of a job that used up its attempts to the dead-letter queue."""
         dead_letters = self._connections.dead_letters
         used_up = job.status is Status.FAILED and job.failures >= self._connections.settings.max_failures
