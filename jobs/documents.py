@@ -1,7 +1,7 @@
 """What is kept of a job in S3: its text, its checkpoints and its results, each under a key that tells whose it is.
 
     incoming/{anything}                      what callers upload; each becomes a job's text
-    documents/{job_id}.txt
+    documents/{job_id}.{upload}.txt
     checkpoints/{job_id}/{fingerprint}/{stage}
     results/{job_id}/{epoch}/result.json.gz
     results/{job_id}/{epoch}/files/{name}
@@ -35,9 +35,9 @@ INCOMING = "incoming/"
 JOB_TAG = "job-id"
 
 
-def document_key(job_id: str) -> str:
-    """Return the key of a job's text."""
-    return f"documents/{job_id}.txt"
+def document_key(job_id: str, upload: str) -> str:
+    """Return the key of a job's text; each upload has its own, so that of two for one job neither overwrites one."""
+    return f"documents/{job_id}.{upload}.txt"
 
 
 def result_key(job_id: str, epoch: int) -> str:
@@ -62,11 +62,13 @@ class DocumentStore:
     client: "S3Client"
     bucket: str
 
-    def put_text(self, job_id: str, text: str) -> str:
-        """Store a job's text as UTF-8 and return its key."""
-        key = document_key(job_id)
+    def put_text(self, key: str, text: str) -> None:
+        """Store a job's text as UTF-8."""
         self.client.put_object(Bucket=self.bucket, Key=key, Body=text.encode(), ContentType="text/plain; charset=utf-8")
-        return key
+
+    def delete_text(self, key: str) -> None:
+        """Delete one text; deleting what is gone is a no-op."""
+        self.client.delete_object(Bucket=self.bucket, Key=key)
 
     def get_text(self, key: str) -> str:
         """Return the text under the key; raises DocumentMissing, or UnicodeDecodeError when it is not UTF-8."""
@@ -82,7 +84,7 @@ class DocumentStore:
     def describe(self, key: str, etag: str) -> "Upload":
         """Return what S3 knows of an upload without its bytes; raises DocumentMissing, also when it was overwritten."""
         try:
-            found = self.client.head_object(Bucket=self.bucket, Key=key, IfMatch=etag)
+            found = self.client.head_object(Bucket=self.bucket, Key=key, IfMatch=f'"{etag}"')
         except ClientError as error:
             raise _missing(error, key) from error
         return Upload(found["ContentLength"], found["Metadata"])
@@ -90,7 +92,7 @@ class DocumentStore:
     def read_upload(self, key: str, etag: str) -> bytes:
         """Return the bytes of an upload; raises DocumentMissing, also when it was overwritten."""
         try:
-            return self.client.get_object(Bucket=self.bucket, Key=key, IfMatch=etag)["Body"].read()
+            return self.client.get_object(Bucket=self.bucket, Key=key, IfMatch=f'"{etag}"')["Body"].read()
         except ClientError as error:
             raise _missing(error, key) from error
 
@@ -154,7 +156,7 @@ class DocumentStore:
 
     def delete_all(self, job_id: str) -> None:
         """Delete the job's text, checkpoints and results; deleting what is gone is a no-op."""
-        self.client.delete_object(Bucket=self.bucket, Key=document_key(job_id))
+        self._delete_under(f"documents/{job_id}.")
         self.delete_checkpoints(job_id)
         self.delete_results(job_id)
 

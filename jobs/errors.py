@@ -28,6 +28,13 @@ class JobNotFound(JobsError):
         self.job_id = job_id
 
 
+class KeyReused(JobsError):
+    """The idempotency key stands for another request."""
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was used for another request. Send a new key with a new request.")
+
+
 class NoJobs(JobsError):
     """The caller has no job that matches."""
 

@@ -71,6 +71,8 @@ class Job:
     options: Options = field(default_factory=Options)
     #: The caller's own name for the book.
     book_id: str | None = None
+    #: Digest of the request, where an idempotency key holds its caller to it.
+    request_digest: str | None = None
     #: Sentences for the caller about what differs from the request.
     warnings: tuple[str, ...] = ()
 

@@ -1,6 +1,7 @@
 """What callers can do with jobs: submit one, look at it, call it off, count them. Both ways in stand on this."""
 
 import re
+import secrets
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -19,6 +20,7 @@ from jobs.errors import (
     AWS_ERRORS,
     DocumentMissing,
     JobNotFound,
+    KeyReused,
     MoveRefused,
     NoJobs,
     NoResult,
@@ -29,6 +31,7 @@ from jobs.errors import (
     ResultGone,
     TextGone,
 )
+from jobs.idempotency import digest_of, job_id_of
 from jobs.listing import JobFilter, JobList, Page
 from jobs.model import Job, Stats, Status
 from jobs.queue import JobQueue
@@ -87,15 +90,58 @@ class JobService:
 
         Raises InvalidRequest, QueueFull, or QueueUnavailable; then nothing is stored.
         """
+        job = self._new_job(self.new_job_id(), request, text, tenant)
+        self._store(job, text)
+        try:
+            self.queue.send(job.job_id)
+        except AWS_ERRORS as error:
+            self._withdraw(job, error)
+        return job
+
+    def submit_once(self, request: JobRequest, text: str, tenant: str, idempotency_key: str) -> Job:
+        """Submit unless the tenant's key stands for a job already; return the key's job either way.
+
+        Raises as `submit` does, or KeyReused when the key stands for another request. After QueueUnavailable the job
+        may be stored: the same call queues it.
+        """
+        job_id, digest = job_id_of(idempotency_key, tenant, self._secret), digest_of(request, text)
+        job = self._find(job_id)
+        if job is None:
+            job = self._new_job(job_id, request, text, tenant).evolve(request_digest=digest)
+            try:
+                self._store(job, text)
+            except MoveRefused as refused:
+                if refused.job is None:
+                    raise
+                job = refused.job
+        if job.request_digest != digest:
+            raise KeyReused
+        self._wake(job)
+        return job
+
+    def _find(self, job_id: str) -> Job | None:
+        try:
+            return self.store.get(job_id, self.clock())
+        except JobNotFound:
+            return None
+
+    def _wake(self, job: Job) -> None:
+        """Queue a pending job, whether or not it is; a worker that is woken twice looks at the record."""
+        try:
+            if job.status is Status.PENDING:
+                self.queue.send(job.job_id)
+        except AWS_ERRORS as error:
+            raise QueueUnavailable from error
+
+    def _new_job(self, job_id: str, request: JobRequest, text: str, tenant: str) -> Job:
         check_text(text, self.settings)
         pack, warnings = resolve_pack(request, self.settings)
-        job_id = self.new_job_id()
-        job = Job(
+        return Job(
             job_id=job_id,
             tenant=tenant,
             status=Status.PENDING,
             submitted_at=self.clock(),
-            document_key=document_key(job_id),
+            document_key=document_key(job_id, upload=secrets.token_hex(4)),
             characters=len(text),
             model=request.model,
             pack=pack,
@@ -104,29 +150,23 @@ class JobService:
             book_id=request.book_id,
             warnings=warnings,
         )
-        self._accept(job, text)
-        return job
 
-    def _accept(self, job: Job, text: str) -> None:
+    def _store(self, job: Job, text: str) -> None:
         # The text goes first, so that whoever sees the record can read it. It is taken back only when the record was
         # surely not written: after a time-out it may have been, and an orphaned text expires by itself.
-        self.documents.put_text(job.job_id, text)
+        self.documents.put_text(job.document_key, text)
         try:
             self.store.submit(job, self.settings.max_queue_size)
         except (QueueFull, MoveRefused):
-            self.documents.delete_all(job.job_id)
+            self.documents.delete_text(job.document_key)
             raise
-        try:
-            self.queue.send(job.job_id)
-        except AWS_ERRORS as error:
-            self._withdraw(job, error)
 
     def _withdraw(self, job: Job, cause: Exception) -> None:
         try:
             self.store.withdraw(job)
         except MoveRefused:
             return  # A worker that another message woke has taken the job: it is accepted after all.
-        self.documents.delete_all(job.job_id)
+        self.documents.delete_text(job.document_key)
         raise QueueUnavailable from cause
 
     def get(self, job_id: str, tenant: str) -> Job:
@@ -140,10 +180,10 @@ class JobService:
 
     def page(self, tenant: str, query: JobFilter, limit: int, cursor: str | None = None) -> Page:
         """Return a page of the tenant's jobs that match, newest first; raises InvalidRequest for a foreign cursor."""
-        after = None if cursor is None else opened(cursor, tenant, query, self._signing_key)
+        after = None if cursor is None else opened(cursor, tenant, query, self._secret)
         found = self.listing.newest(tenant, query, self.clock(), limit + 1, after)
         jobs, more = tuple(found[:limit]), len(found) > limit
-        return Page(jobs, sealed(jobs[-1].place, tenant, query, self._signing_key) if more else None)
+        return Page(jobs, sealed(jobs[-1].place, tenant, query, self._secret) if more else None)
 
     def latest(self, tenant: str, book_id: str | None = None) -> Job:
         """Return the tenant's newest job, or its newest of one book; raises NoJobs."""
@@ -153,7 +193,7 @@ class JobService:
         return newest[0]
 
     @cached_property
-    def _signing_key(self) -> bytes:
+    def _secret(self) -> bytes:
         return self.store.signing_key()
 
     def watch(self, job_id: str, tenant: str, seconds: float) -> Job:

@@ -63,7 +63,7 @@ WORKER: Item = {"pk": {"S": "worker"}}
 SIGNING_KEY: Item = {"pk": {"S": "signing_key"}}
 
 # The conditions of the moves, each named once and written in DynamoDB's expression language.
-JOB_IS_NEW = "attribute_not_exists(pk)"
+JOB_IS_NEW = "attribute_not_exists(pk) OR purge_at <= :now"
 QUEUE_HAS_ROOM = "attribute_not_exists(waiting) OR size(waiting) < :max"
 IS_PENDING = "#status = :pending"
 IS_RUNNING = "#status = :running"
@@ -115,7 +115,8 @@ class JobStore:
 
         Raises QueueFull when no place is free, MoveRefused when a job of this id exists already.
         """
-        put = merged({"TableName": self.table, "Item": to_item(job)}, condition(JOB_IS_NEW))
+        new = condition(JOB_IS_NEW, now=int(job.submitted_at.timestamp()))
+        put = merged({"TableName": self.table, "Item": to_item(job)}, new)
         place = merged(self._queue(job.place, enter="waiting"), condition(QUEUE_HAS_ROOM, max=max_queue_size))
         refusals = self._transact({"Put": put}, {"Update": place})
         if refusals and refusals[0]["Code"] == UNTOUCHED:
@@ -243,7 +244,8 @@ class JobStore:
         Raises MoveRefused when a job of this id exists already.
         """
         rejected = job.evolve(status=Status.FAILED, completed_at=now, error_message=reason, **self._expiry(now))
-        put = merged({"TableName": self.table, "Item": to_item(rejected)}, condition(JOB_IS_NEW))
+        new = condition(JOB_IS_NEW, now=int(now.timestamp()))
+        put = merged({"TableName": self.table, "Item": to_item(rejected)}, new)
         _check(self._transact({"Put": put}), "be rejected", job)
         return rejected
 

@@ -5,11 +5,16 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from functions.api.refusals import bad_request
+
 #: Whose jobs are whose, where no keys are asked for: all callers are one tenant.
 PUBLIC = "public"
 
 #: The longest request id that is taken over from a caller, in characters.
 LONGEST_REQUEST_ID = 128
+
+#: The longest idempotency key, in characters.
+LONGEST_KEY = 255
 
 #: The longest that an answer is held, in seconds; the gateway gives up after 30.
 LONGEST_WAIT = 20
@@ -35,6 +40,14 @@ def request_id_of(event: Mapping[str, Any]) -> str:
     if 0 < len(given) <= LONGEST_REQUEST_ID and given.isascii() and given.isprintable():
         return given
     return event.get("requestContext", {}).get("requestId") or str(uuid.uuid4())
+
+
+def idempotency_key_of(event: Mapping[str, Any]) -> str | None:
+    """Return the key that makes repeated requests one; raises a Refusal with 400 for one that is not sane."""
+    key = headers_of(event).get("idempotency-key")
+    if key is None or (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
+        return key
+    raise bad_request(f"Idempotency-Key: must be 1 to {LONGEST_KEY} printable ASCII characters.")
 
 
 def seconds_to_wait(event: Mapping[str, Any]) -> int:

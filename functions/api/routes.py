@@ -26,7 +26,7 @@ from functions.api.models import (
     StopRequested,
     Submission,
 )
-from functions.api.request import seconds_to_wait, tenant_of
+from functions.api.request import idempotency_key_of, seconds_to_wait, tenant_of
 from jobs.clock import utc_now
 from jobs.model import Job
 from jobs.readiness import check_pack, readiness
@@ -40,6 +40,10 @@ JSON, HTML, TSV = "application/json", "text/html; charset=utf-8", "text/tab-sepa
 FILE_TYPES = {"book": JSON, "book.html": HTML}
 
 PREFER = {"Prefer": "`wait=20` holds the answer until the status, stage or whole percent changes, 20 seconds at most."}
+
+IDEMPOTENCY = {
+    "Idempotency-Key": "Of any number of requests with the same key and body within 24 hours, one makes a job."
+}
 
 #: A page made of a stranger's book may show itself and do nothing else.
 HARMLESS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
@@ -62,10 +66,13 @@ def logged(job: Job) -> Job:
     return job
 
 
-@api.endpoint("POST", "/v1/jobs", refuses=(400, 413, 415, 503))
+@api.endpoint("POST", "/v1/jobs", headers=IDEMPOTENCY, refuses=(400, 413, 415, 422, 503))
 def submit(body: Submission) -> JobAccepted:
     """Submit a text: it is stored and queued, and read when its turn comes."""
-    job = logged(jobs().submit(body, body.text, tenant()))
+    if key := idempotency_key_of(api.event):
+        job = logged(jobs().submit_once(body, body.text, tenant(), key))
+    else:
+        job = logged(jobs().submit(body, body.text, tenant()))
     return JobAccepted.of(job, jobs().queue_position(job))
 
 

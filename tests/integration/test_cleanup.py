@@ -34,7 +34,7 @@ def removed(*job_ids: str) -> Any:
 
 def fill(service: JobService) -> None:
     for job_id in (GONE, OTHER):
-        service.documents.put_text(job_id, "A text.")
+        service.documents.put_text(document_key(job_id, "a"), "A text.")
         for epoch in (1, 2):
             service.documents.put(result_key(job_id, epoch), b"{}", "application/json")
         service.documents.put(checkpoint_key(job_id, "f", "tokens"), b"{}", "application/json")
@@ -49,7 +49,7 @@ def test_nothing_of_a_removed_job_is_left_and_all_of_another(service: JobService
     fill(service)
     assert removed(GONE) == []
     assert set(objects(service)) == {
-        checkpoint_key(OTHER, "f", "tokens"), document_key(OTHER), result_key(OTHER, 1), result_key(OTHER, 2),
+        checkpoint_key(OTHER, "f", "tokens"), document_key(OTHER, "a"), result_key(OTHER, 1), result_key(OTHER, 2),
     }  # fmt: skip
 
 

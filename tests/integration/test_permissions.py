@@ -219,7 +219,7 @@ def test_the_janitor_may_not_read_what_callers_sent(janitor: JobService) -> None
 
 def test_the_worker_may_not_hand_itself_books(worker: JobService) -> None:
     with pytest.raises(ClientError, match=DENIED):
-        worker.documents.put_text("1", "A text.")
+        worker.documents.put_text("documents/1.a.txt", "A text.")
     with pytest.raises(ClientError, match=DENIED):
         worker.queue.send("1")
 
