@@ -10,6 +10,7 @@ from functions.api import VERSION
 from functions.api.delivery import deliver
 from functions.api.documentation import openapi_json, swagger_page
 from functions.api.endpoints import Endpoints, json_response
+from functions.api.exposition import PROMETHEUS, exposition
 from functions.api.models import (
     BookQuery,
     FileName,
@@ -160,6 +161,13 @@ def ready() -> Response[str]:
     """Ask everything that a job needs on its way; 503 unless all of it answers."""
     checks = Readiness.of(readiness(jobs()))
     return json_response(checks, HTTPStatus.OK if checks.status == "ready" else HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+@api.endpoint("GET", "/metrics", types=(PROMETHEUS,), refuses=(503,))
+def metrics() -> Response[str]:
+    """Tell the numbers of the deployment in Prometheus' text format."""
+    body = exposition(jobs().stats(tenant()), jobs().queue_size(), jobs().settings.max_queue_size)
+    return Response(HTTPStatus.OK.value, content_type=PROMETHEUS, body=body)
 
 
 @api.endpoint("GET", "/openapi.json")
