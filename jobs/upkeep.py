@@ -97,6 +97,12 @@ def _sweep(service: JobService, job_id: str) -> bool:
     return True
 
 
+def clear_after(service: JobService, job_id: str) -> None:
+    """Delete what the bucket still holds of a job whose record is gone, unless a job of its id stands again."""
+    if service.store.find(job_id) is None:
+        service.documents.delete_all(job_id)
+
+
 Duty = Callable[[JobService], int]
 
 #: What is done, by the name that its count is reported under. The quick ones that jobs wait for come first.

@@ -15,6 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from jobs.records import job_id_of
 from jobs.service import JobService
 from jobs.settings import Settings
+from jobs.upkeep import clear_after
 
 logger = Logger()
 processor = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
@@ -29,8 +30,8 @@ def jobs() -> JobService:
 def delete_objects(record: DynamoDBRecord) -> None:
     """Delete what the bucket holds of the job whose record was removed."""
     pk: str = record["dynamodb"]["Keys"]["pk"]["S"]
-    jobs().documents.delete_all(job_id_of(pk))
-    logger.info("Deleted the objects of a removed job", job_id=job_id_of(pk))
+    clear_after(jobs(), job_id_of(pk))
+    logger.info("Cleared up after a removed record", job_id=job_id_of(pk))
 
 
 @logger.inject_lambda_context(clear_state=True)

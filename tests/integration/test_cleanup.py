@@ -7,6 +7,7 @@ import pytest
 
 from functions.cleanup import handler as cleanup
 from jobs.documents import DocumentStore, checkpoint_key, document_key, result_key
+from jobs.request import JobRequest
 from jobs.service import JobService
 from tests.contract.transport import LambdaContext
 
@@ -51,6 +52,12 @@ def test_nothing_of_a_removed_job_is_left_and_all_of_another(service: JobService
     assert set(objects(service)) == {
         checkpoint_key(OTHER, "f", "tokens"), document_key(OTHER, "a"), result_key(OTHER, 1), result_key(OTHER, 2),
     }  # fmt: skip
+
+
+def test_a_new_job_of_the_same_id_keeps_what_it_has(service: JobService) -> None:
+    job = service.submit(JobRequest(model="mini"), "A text.", "public")
+    assert removed(job.job_id) == []
+    assert objects(service) == [job.document_key]
 
 
 def test_what_could_not_be_deleted_is_reported_and_the_rest_is_deleted(service: JobService) -> None:
