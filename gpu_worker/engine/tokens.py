@@ -31,14 +31,15 @@ def read(nlp: "Language", given: str, *, compat: bool, advance: Callable[[float]
     with nlp.memory_zone():
         parse = syntax.parse(nlp, source.text, advance)
         strings = _decode(parse.strings, nlp.vocab.strings)
-        return _tokens(source, parse, strings, compat=compat)
+        return assemble(source, parse, strings, compat=compat)
 
 
 def _decode(hashes: syntax.Hashes, store: "StringStore") -> Mapping[int, str]:
     return {number: store[number] for number in np.unique(hashes).tolist()}
 
 
-def _tokens(source: Source, parse: syntax.Parse, strings: Mapping[int, str], *, compat: bool) -> list[Token]:
+def assemble(source: Source, parse: syntax.Parse, strings: Mapping[int, str], *, compat: bool) -> list[Token]:
+    """Return the words of a parse whose hashes `strings` spells out, without the white space between them."""
     words = np.flatnonzero(~parse.spaces)
     # The number of words up to each row, less one: a word's id, and on white space that of the word before it.
     ids = np.cumsum(~parse.spaces) - 1

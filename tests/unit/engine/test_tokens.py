@@ -1,10 +1,13 @@
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from spacy.language import Language
 
 from gpu_worker.engine.errors import UnreadableText
-from gpu_worker.engine.tokens import read
+from gpu_worker.engine.source import Source
+from gpu_worker.engine.syntax import Parse
+from gpu_worker.engine.tokens import assemble, read
 
 TEXTS = st.text(st.sampled_from("ab .,'\"“”’—-\n\r\t\x00\ufeff\u2028\x85é😀א\ud800()…"), min_size=1, max_size=80)
 
@@ -47,3 +50,11 @@ def test_a_blank_line_with_spaces_ends_a_paragraph_but_in_compat(
 def test_white_space_before_the_text_starts_a_paragraph_as_in_upstream(nlp: Language) -> None:
     tokens = read(nlp, "\n\nHe came.", compat=True, advance=lambda _: None)
     assert {token.paragraph for token in tokens} == {1}
+
+
+@pytest.mark.parametrize(("compat", "heads"), [(False, [0, 1]), (True, [-1, 0])])
+def test_a_word_that_hangs_from_white_space_is_its_own_head_but_in_compat(compat: bool, heads: list[int]) -> None:
+    spaces = np.array([True, False, True, False])
+    parse = Parse(np.arange(4), np.array([0, 0, 2, 2]), spaces, spaces, np.zeros((4, 5), dtype=np.uint64))
+    tokens = assemble(Source.of("\na\nb", compat=compat), parse, {0: "x"}, compat=compat)
+    assert [token.head for token in tokens] == heads

@@ -1,0 +1,45 @@
+"""What `docs/deviations.md` lists and a whole run shows: both outputs, upstream's in `compat` and the corrected one."""
+
+from gpu_worker.engine import Analysis, Engine, Options
+
+WEATHER = (
+    "The rain fell on the stones and on the grass, and the wind bent the grass, and the water ran from the stones to "
+    "the river. The river rose. It rose over the reeds and over the meadow, and in the night it rose over the road. "
+    "The clouds were low and dark, and there was thunder far away. In the morning the road was gone, and the reeds "
+    "stood in the water, and the light upon the water was as grey as lead."
+)
+A_SHOUT_THEN_A_TALK = (
+    f"“Fire!”\n\n{WEATHER}\n\n“Come in,” said Anna to her brother.\n\n“No,” said Robert to his sister."
+)
+
+
+def both(engine: Engine, text: str) -> tuple[Analysis, Analysis]:
+    """Return the analysis in `compat` and the corrected one."""
+    return engine.analyze(text, Options(compat=True)), engine.analyze(text, Options())
+
+
+def speakers(analysis: Analysis) -> list[str | None]:
+    return [item["mention_phrase"] for item in analysis.document()["quotes"]]
+
+
+def test_a_quote_without_candidates_shifts_no_speaker(engine: Engine) -> None:
+    upstreams, corrected = both(engine, A_SHOUT_THEN_A_TALK)
+    assert speakers(upstreams) == ["Anna", "Robert", None]
+    assert speakers(corrected) == [None, "Anna", "Robert"]
+
+
+def test_offsets_are_those_of_the_bytes_as_given(engine: Engine) -> None:
+    text = "\ufeffÉlise saw him.\r\n\r\nHe saw Élise."
+    upstreams, corrected = both(engine, text)
+    last = corrected.document()["tokens"][-2]
+    assert text.encode()[last["byte_onset"] : last["byte_offset"]].decode() == last["word"] == "Élise"
+    in_compat = upstreams.document()["tokens"][-2]
+    assert text.replace("\r\n", "\n")[in_compat["byte_onset"] : in_compat["byte_offset"]] == "Élise"
+    assert upstreams.document()["tokens"][0]["word"] == "\ufeffÉlise"
+    assert corrected.document()["tokens"][0]["word"] == "Élise"
+
+
+def test_a_book_without_narrator_has_no_entity_of_that_number(engine: Engine) -> None:
+    upstreams, corrected = both(engine, "London is far from Paris. Robert lives in Paris, and Robert likes London.")
+    assert 0 in upstreams.refs
+    assert 0 not in corrected.refs
