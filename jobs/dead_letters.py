@@ -14,7 +14,7 @@ def bury(service: JobService, job_id: str) -> None:
     job, now = service.store.find(job_id), service.clock()
     if job is None or job.status.ended:
         return
-    if job.attempt < service.settings.max_failures:
+    if job.attempt < service.settings.max_attempts:
         # Workers run the oldest job, whichever message woke them: this one only stood behind a book that kills them.
         service.queue.send(job_id, occasion=f"~{isoformat(now)}")
         return

@@ -34,6 +34,8 @@ class Settings(BaseModel):
     lease_seconds: int = Field(default=60, ge=3, le=600)
     #: How many attempts may end in an error before the job fails.
     max_failures: int = Field(default=3, ge=1)
+    #: How often a job may be begun before a message that went to the dead-letter queue ends it.
+    max_attempts: int = Field(default=10, ge=1)
     #: The packs that this deployment's worker has installed.
     packs: Annotated[frozenset[str], BeforeValidator(_split)] = frozenset({"mini"})
     #: The pack that serves `small` and `big` where their weights are not installed; unset to refuse them.

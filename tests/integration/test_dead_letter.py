@@ -44,7 +44,7 @@ def attempted(service: JobService, times: int) -> tuple[Job, Lease]:
 
 
 def test_a_job_that_killed_its_workers_fails_with_the_last_reason(service: JobService, clock: SettableClock) -> None:
-    job, lease = attempted(service, 3)
+    job, lease = attempted(service, 10)
     service.store.release(job, lease, failure="The worker ran out of memory.")
     assert deliver(naming(job)) == []
     buried = service.get(job.job_id, "public")
@@ -54,17 +54,17 @@ def test_a_job_that_killed_its_workers_fails_with_the_last_reason(service: JobSe
 
 
 def test_a_job_that_left_no_reason_fails_with_a_sentence_of_its_own(service: JobService, clock: SettableClock) -> None:
-    job, _ = attempted(service, 4)
+    job, _ = attempted(service, 11)
     clock.advance(61)
     assert deliver(naming(job)) == []
     buried = service.get(job.job_id, "public")
     assert buried.status is Status.FAILED
-    assert str(buried.error_message).startswith("4 attempts ended without a result")
+    assert str(buried.error_message).startswith("11 attempts ended without a result")
     assert not any(service.store.places().values())
 
 
 def test_a_job_that_a_worker_holds_is_looked_at_again_later_and_holds_up_no_other(service: JobService) -> None:
-    held, _ = attempted(service, 3)
+    held, _ = attempted(service, 10)
     assert deliver(naming(held), '{"job_id": "nowhere"}') == ["0"]
     assert service.get(held.job_id, "public").status is Status.RUNNING
 
@@ -82,7 +82,7 @@ def test_a_job_that_only_stood_behind_another_is_queued_again(service: JobServic
 
 
 def test_a_job_that_has_ended_or_is_gone_and_a_message_that_is_not_ours_are_dropped(service: JobService) -> None:
-    job, lease = attempted(service, 3)
+    job, lease = attempted(service, 10)
     failed = service.store.fail(lease, "The first reason.", service.clock(), failures=3)
     assert deliver(naming(job), '{"job_id": "nowhere"}', "not JSON") == []
     assert service.store.find(job.job_id) == failed
