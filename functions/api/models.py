@@ -51,9 +51,9 @@ class JobAccepted(Answer):
     """A job that was stored and queued."""
 
     job_id: str
-    status: Status
+    status: Literal["pending"] = "pending"
     submitted_at: Instant
-    queue_position: int | None = Field(description="1 for the next to run.")
+    queue_position: int = Field(description="1 for the next to run.")
     model: ModelName
     pack: str = Field(description="The model pack that will run.")
     book_id: str | None
@@ -61,14 +61,17 @@ class JobAccepted(Answer):
 
     @classmethod
     def of(cls, job: Job, queue_position: int | None) -> Self:
-        """Return the answer about a job that was just submitted."""
+        """Return the answer about a job as it was accepted, whatever has become of it since.
+
+        So a request that is repeated under an idempotency key is answered alike. A job that waits no more was taken
+        up as the next to run.
+        """
         return cls(
             job_id=job.job_id,
-            status=job.status,
             submitted_at=job.submitted_at,
-            queue_position=queue_position,
+            queue_position=queue_position or 1,
             model=job.model,
-            pack=job.pack,
+            pack=job.pack.partition("@")[0],
             book_id=job.book_id,
             warnings=job.warnings,
         )

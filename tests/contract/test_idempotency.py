@@ -66,10 +66,15 @@ def test_what_is_only_written_otherwise_is_the_same_request(here: httpx.Client) 
     assert again.json() == first.json()
 
 
-def test_a_repeated_request_is_answered_with_the_job_as_it_stands(here: httpx.Client, service: JobService) -> None:
-    job_id = post(here, "mine").json()["job_id"]
-    service.cancel(job_id, "public")
-    assert post(here, "mine").json()["status"] == "cancelled"
+def test_a_repeated_request_is_answered_alike_whatever_has_become_of_the_job(
+    here: httpx.Client, service: JobService, at_hand: JobsAtHand
+) -> None:
+    first = post(here, "mine").json()
+    _, lease = at_hand.claim(service.get(first["job_id"], "public"))
+    service.store.note_pack(lease, "mini@0.1")
+    assert post(here, "mine").json() == first
+    service.store.fail(lease, "No.", at_hand.clock())
+    assert post(here, "mine").json() == first
 
 
 def test_a_key_holds_for_a_day_and_is_free_again_once_its_job_is_forgotten(
