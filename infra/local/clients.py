@@ -8,7 +8,6 @@ from botocore.config import Config
 
 from infra.local import emulator
 
-
 #: A session that looks for no profile: one that AWS_PROFILE names may not exist on this machine.
 WITHOUT_PROFILE = {"profile": (None, None, None, None)}
 

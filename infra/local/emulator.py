@@ -36,8 +36,11 @@ def url(port: int) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def environment(port: int, state: Path | None = None) -> dict[str, str]:
-    """Return the settings of an emulator on loopback alone; with `state`, a SIGTERM keeps all it holds there."""
+def environment(port: int, state: Path | None = None, scratch: Path | None = None) -> dict[str, str]:
+    """Return the settings of an emulator on loopback alone.
+
+    With `state`, a SIGTERM keeps all it holds there; in `scratch` it unpacks functions and does not clear up.
+    """
     settings = {
         **client_environment(port),  # its Lambda functions inherit it
         "BIND_HOST": "127.0.0.1",
@@ -48,6 +51,8 @@ def environment(port: int, state: Path | None = None) -> dict[str, str]:
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
     }
+    if scratch is not None:
+        settings["TMPDIR"] = str(scratch)
     if state is not None:
         settings |= {
             "PERSIST_STATE": "1",

@@ -9,6 +9,7 @@ logs/             one file for each process
 
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,6 +68,13 @@ class Home:
     def state(self) -> Path:
         """Where the emulator keeps what it holds."""
         return self.path / "state"
+
+    def clear_scratch(self) -> Path:
+        """Return the empty folder for what the emulator unpacks while it runs."""
+        scratch = self.path / "scratch"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(exist_ok=True)
+        return scratch
 
     def log(self, name: str) -> Path:
         """Return the log file of one process."""

@@ -117,7 +117,8 @@ class LocalStack:
     def _deployed_emulator(self) -> Deployment:
         """Start the emulator with what it kept and deploy to it what differs; raises StateDamaged."""
         port = free_port()
-        self._start("emulator", [emulator.MODULE], emulator.environment(port, self.home.state), [self.lock])
+        settings = emulator.environment(port, self.home.state, self.home.clear_scratch())
+        self._start("emulator", [emulator.MODULE], settings, [self.lock])
         self._note(emulator_port=port)
         emulator.wait_until_ready(port, self._children["emulator"])
         substitute = BUNDLED_PACK if self.options.substitute else ""

@@ -89,8 +89,9 @@ def without(names: tuple[str, ...]) -> Template:
 
 @pytest.fixture(scope="module")
 def strict_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    port, log = free_port(), tmp_path_factory.mktemp("strict") / "emulator.log"
-    child = Child.start("emulator", [emulator.MODULE], {**emulator.environment(port), "AUTH": "true"}, log)
+    port, home = free_port(), tmp_path_factory.mktemp("strict")
+    settings = {**emulator.environment(port, scratch=home), "AUTH": "true"}
+    child = Child.start("emulator", [emulator.MODULE], settings, home / "emulator.log")
     try:
         emulator.wait_until_ready(port, child)
         yield port
