@@ -81,7 +81,7 @@ $(VENV)/test: requirements-dev.lock $(VENV)/run
 	@touch $@
 
 # `sam build` calls these for the functions of template.yaml, with the folder to fill in ARTIFACTS_DIR.
-build-ApiFunction build-JanitorFunction:
+build-ApiFunction build-JanitorFunction build-CleanupFunction build-DeadLetterFunction build-IngestFunction:
 	python3 -m pip install --quiet --require-hashes --no-deps --only-binary=:all: --platform manylinux2014_aarch64 \
 		--implementation cp --python-version 3.12 -r functions/requirements.lock --target "$(ARTIFACTS_DIR)"
 	cp -R functions jobs "$(ARTIFACTS_DIR)"
