@@ -80,8 +80,8 @@ $(VENV)/test: requirements-dev.lock $(VENV)/run
 	@$(PIP) install --no-deps --require-hashes -r requirements-dev.lock
 	@touch $@
 
-# `sam build` calls these for the functions of template.yaml, with the folder to fill in ARTIFACTS_DIR.
-build-ApiFunction build-JanitorFunction build-CleanupFunction build-DeadLetterFunction build-IngestFunction:
+# `sam build` calls this for each function of template.yaml, with the folder to fill in ARTIFACTS_DIR.
+build-%:
 	python3 -m pip install --quiet --require-hashes --no-deps --only-binary=:all: --platform manylinux2014_aarch64 \
 		--implementation cp --python-version 3.12 -r functions/requirements.lock --target "$(ARTIFACTS_DIR)"
 	cp -R functions jobs "$(ARTIFACTS_DIR)"

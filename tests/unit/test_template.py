@@ -61,6 +61,7 @@ def test_a_function_has_a_handler_that_there_is_and_is_built_without_the_worker(
         ("job_ttl_seconds", "JobTtlSeconds"),
         ("lease_seconds", "LeaseSeconds"),
         ("max_failures", "MaxFailures"),
+        ("max_attempts", "MaxAttempts"),
     ],
 )
 def test_a_parameter_is_by_default_what_the_setting_is(setting: str, parameter: str) -> None:
