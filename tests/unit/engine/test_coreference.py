@@ -1,0 +1,125 @@
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+import torch
+
+from gpu_worker.engine import coreference
+from gpu_worker.engine.document import Mention, Quote, ReferentialGender, Token
+from gpu_worker.engine.pack import Pack, load_pack
+from tests.unit.engine import tiny
+from tests.unit.engine.conftest import mentions_of, tokens_of
+
+CATEGORIES = [["he", "him", "his"], ["she", "her"], ["they", "them", "their"]]
+
+
+@pytest.fixture(scope="module")
+def mini() -> Pack:
+    return load_pack(tiny.MINI, "cpu")
+
+
+def _resolve(
+    pack: Pack,
+    tokens: list[Token],
+    mentions: list[Mention],
+    refs: Sequence[int],
+    *,
+    genders: Mapping[int, ReferentialGender] | None = None,
+    quotes: Sequence[Quote] = (),
+    speakers: Sequence[int | None] = (),
+    pronominal_only: bool = True,
+    compat: bool = False,
+) -> list[int]:
+    return coreference.resolve(
+        tokens,
+        mentions,
+        refs,
+        genders or {},
+        speakers,
+        quotes,
+        pack,
+        gender_cats=CATEGORIES,
+        pronominal_only=pronominal_only,
+        compat=compat,
+        advance=lambda _: None,
+    )
+
+
+def _gender(category: str) -> ReferentialGender:
+    return ReferentialGender({category: 1.0}, category, 1.0, 10.0)
+
+
+def test_a_pronoun_joins_the_name_before_it(mini: Pack) -> None:
+    tokens = tokens_of("Elizabeth came home . She was tired and she slept .")
+    mentions = mentions_of(tokens, (0, 0, "PROP", "PER"), (4, 4, "PRON", "PER"), (8, 8, "PRON", "PER"))
+    assert _resolve(mini, tokens, mentions, [1, -1, -1]) == [1, 1, 1]
+
+
+def test_a_pronoun_does_not_join_a_character_of_other_pronouns(mini: Pack) -> None:
+    tokens = tokens_of("Elizabeth came home . She was tired .")
+    mentions = mentions_of(tokens, (0, 0, "PROP", "PER"), (4, 4, "PRON", "PER"))
+    assert _resolve(mini, tokens, mentions, [1, -1], genders={1: _gender("he/him/his")}) == [1, 2]
+    assert _resolve(mini, tokens, mentions, [1, -1], genders={1: _gender("she/her")}) == [1, 1]
+
+
+def test_i_in_a_quote_is_who_speaks_it(mini: Pack) -> None:
+    tokens = tokens_of("“ I know , ” said Jane to Mary .")
+    mentions = mentions_of(tokens, (1, 1, "PRON", "PER"), (6, 6, "PROP", "PER"), (8, 8, "PROP", "PER"))
+    quoted = _resolve(mini, tokens, mentions, [7, 8, 9], quotes=[Quote(0, 4)], speakers=[2])
+    assert quoted == [7, 8, 9], "what names resolved stays"
+    mentions = mentions_of(tokens, (0, 0, "NOM", "PER"), *((m.start, m.end, m.prop, m.category) for m in mentions))
+    assert _resolve(mini, tokens, mentions, [1, -1, 8, 9], quotes=[Quote(0, 4)], speakers=[3])[1] == 9
+
+
+def test_open_nominals_stand_alone_unless_all_mentions_are_resolved(mini: Pack) -> None:
+    tokens = tokens_of("Elizabeth is a lady . The lady was tired .")
+    mentions = mentions_of(tokens, (0, 0, "PROP", "PER"), (2, 3, "NOM", "PER"), (5, 6, "NOM", "PER"))
+    assert _resolve(mini, tokens, mentions, [1, -1, -1]) == [1, 2, 3]
+    assert len(set(_resolve(mini, tokens, mentions, [1, -1, -1], pronominal_only=False))) < 3
+
+
+def test_a_book_without_names_keeps_the_narrators_number_free_except_in_compat(mini: Pack) -> None:
+    tokens = tokens_of("It rained .")
+    mentions = mentions_of(tokens, (0, 0, "PRON", "PER"))
+    assert _resolve(mini, tokens, mentions, [-1]) == [1]
+    assert _resolve(mini, tokens, mentions, [-1], compat=True) == [0]
+
+
+def test_no_mentions_have_no_clusters(mini: Pack) -> None:
+    assert _resolve(mini, tokens_of("It rained ."), [], []) == []
+
+
+def test_candidates_are_those_before_outside_of_quotes_and_for_quoted_mentions_some_ahead() -> None:
+    in_quote = np.zeros(40, bool)
+    in_quote[[3, 5, 12]] = True
+    found = coreference._candidates(np.array([4, 5, 30]), in_quote)
+    assert found.counts.tolist() == [3, 14, 19]
+    assert found.antecedents[:3].tolist() == [0, 1, 2]
+    assert found.distances[:3].tolist() == [12, 11, 10]
+    assert found.antecedents[3:17].tolist() == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 13, 14, 15]
+    assert found.distances[3:17].tolist() == [14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]
+    assert 12 not in found.antecedents[17:]
+
+
+def test_a_quoted_mention_has_at_most_the_twenty_last_candidates() -> None:
+    in_quote = np.zeros(60, bool)
+    in_quote[30] = True
+    found = coreference._candidates(np.array([30]), in_quote)
+    assert found.antecedents.tolist() == [*range(20, 30), *range(31, 41)]
+
+
+def test_what_the_tagger_read_serves_coreference(mini: Pack) -> None:
+    tokens = tokens_of("Elizabeth came home to her father . She was tired .")
+    mentions = mentions_of(tokens, (0, 0, "PROP", "PER"), (4, 4, "PRON", "PER"), (4, 5, "NOM", "PER"))
+    fed, unfed = mini.shared_reader(tokens, compat=False), mini.shared_reader(tokens, compat=False)
+    assert fed is not None
+    assert unfed is not None
+    ids, lengths = fed._ids(np.array([0]))
+    with torch.inference_mode():
+        states = mini.tagger.encoder.states(torch.from_numpy(ids), lengths)[0]
+        fed.offer(mentions, fed._windows, lengths, states)
+        read: list[float] = []
+        vectors = fed.read(mentions, read.append).states
+        expected = unfed.read(mentions, lambda _: None).states
+    assert not read, "nothing was left to read"
+    torch.testing.assert_close(vectors, expected, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from gpu_worker.engine import upstream_layout
+from gpu_worker.engine.encoder import EncoderShape
+from gpu_worker.engine.errors import PackError
+from gpu_worker.engine.layout import Model
+from gpu_worker.engine.pack import Pack, load_pack, read_manifest, read_weights
+from tests.unit.engine import tiny
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
+    return load_pack(tiny.make(tmp_path_factory.mktemp("pack")), "cpu")
+
+
+@pytest.fixture
+def exported(pack: Pack, tmp_path: Path) -> dict[Model, Path]:
+    return upstream_layout.export(pack, tmp_path / "upstream")
+
+
+def _convert(files: dict[Model, Path], pack: Pack, folder: Path) -> dict[str, torch.Tensor]:
+    upstream_layout.convert(files, tiny.MINI / "vocab.txt", folder, name="back", tag_sets=pack.manifest.tag_sets)
+    return read_weights(folder, read_manifest(folder))
+
+
+def test_weights_survive_the_way_to_upstream_and_back(pack: Pack, exported: dict[Model, Path], tmp_path: Path) -> None:
+    before = read_weights(pack.folder, pack.manifest)
+    after = _convert(exported, pack, tmp_path / "back")
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert load_pack(tmp_path / "back", "cpu").manifest.encoder_of(Model.TAGGER).shape == tiny.SHAPES[Model.TAGGER]
+
+
+def test_position_ids_of_older_checkpoints_are_left_out(
+    pack: Pack, exported: dict[Model, Path], tmp_path: Path
+) -> None:
+    path = exported[Model.COREF]
+    state = torch.load(path, weights_only=True)
+    torch.save(state | {"bert.embeddings.position_ids": torch.arange(512)[None]}, path)
+    assert not any("position_ids" in name for name in _convert(exported, pack, tmp_path / "back"))
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(pack: Pack, exported: dict[Model, Path], tmp_path: Path) -> None:
+    torch.save({"weights": Path("anything")}, exported[Model.SPEAKER])
+    with pytest.raises(PackError, match="tensors alone"):
+        _convert(exported, pack, tmp_path / "back")
+
+
+def test_a_checkpoint_of_another_model_is_refused(pack: Pack, exported: dict[Model, Path], tmp_path: Path) -> None:
+    swapped = {**exported, Model.SPEAKER: exported[Model.COREF]}
+    with pytest.raises(PackError, match="the models need"):
+        _convert(swapped, pack, tmp_path / "back")
+
+
+def test_sizes_are_read_from_upstreams_file_names() -> None:
+    name = "entities_google_bert_uncased_L-6_H-768_A-12-v1.0.model"
+    assert upstream_layout.sizes_of(name) == EncoderShape(6, 768, 12, 3072)
+    with pytest.raises(PackError, match="does not tell its encoder's sizes"):
+        upstream_layout.sizes_of("entities.model")
