@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3)
 BOOK ?= examples/the_light_on_corrow_mole.txt
 PORT ?= 8000
 
@@ -59,7 +59,8 @@ clean: ## remove what was installed, built and cached; the jobs of the local sta
 # Each of these files says: what its lock file pins is installed. Torch and its own dependencies come first, so that
 # the versions of the lock are the ones that stay.
 $(VENV)/python:
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; name another: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
+		{ echo "Python 3.11 or 3.12 is needed; name one: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Setting up a virtual environment in $(VENV) (once; some minutes, mostly the download of torch)"
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@

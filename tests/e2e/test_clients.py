@@ -9,6 +9,8 @@ import pytest
 
 from tests.e2e.conftest import TEXT, Installation
 
+pytestmark = pytest.mark.timeout(300)  # whole starts and stops, on a machine that may be busy
+
 FILES = ("tokens", "entities", "supersense", "quotes", "book", "book.html")
 
 NODE = """

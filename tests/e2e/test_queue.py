@@ -4,8 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import httpx
+import pytest
 
 from tests.e2e.conftest import TEXT, Installation
+
+pytestmark = pytest.mark.timeout(300)  # whole starts and stops, on a machine that may be busy
 
 CALLERS, PLACES = 50, 10
 

@@ -11,6 +11,8 @@ import pytest
 from infra.local.home import Running
 from tests.e2e.conftest import Installation, all_ended, is_well, until
 
+pytestmark = pytest.mark.timeout(300)  # whole starts and stops, on a machine that may be busy
+
 #: Long enough that a stop meets it in the middle.
 LONGER = Path("examples/the_light_on_corrow_mole.txt").read_text(encoding="utf-8")[:4000]
 
