@@ -23,14 +23,16 @@ from infra.local.ports import free_port
 from infra.local.processes import Child
 from infra.local.template import Template
 from jobs.clock import utc_now
+from jobs.dead_letters import bury
 from jobs.documents import checkpoint_key, result_key
 from jobs.errors import DocumentMissing
+from jobs.ingest import ObjectCreated, ingest
 from jobs.model import Job, Outcome, Progress, Status
 from jobs.queue import JobQueue
 from jobs.request import JobRequest
 from jobs.service import JobService
 from jobs.settings import Settings
-from jobs.upkeep import keep_up
+from jobs.upkeep import clear_after, keep_up
 
 TLS_ONLY = ("BucketPolicy", "QueuePolicy", "DeadLetterQueuePolicy")
 ANY_ROLE = {
@@ -202,11 +204,19 @@ def test_the_janitor_may_do_all_its_duties(root: JobService, janitor: JobService
     waiting, running = (root.submit(JobRequest(model="mini"), "Call me Ishmael.", "public") for _ in range(2))
     root.store.claim(running, "gone", utc_now() - timedelta(hours=1), LEASE)
     done = completed(root)
+    seat = {":place": {"SS": [done.place]}}
+    root.store.client.update_item(
+        TableName=root.store.table,
+        Key={"pk": {"S": "queue"}},
+        UpdateExpression="ADD waiting :place",
+        ExpressionAttributeValues=seat,
+    )
     later = replace(janitor, clock=lambda: utc_now() + timedelta(hours=2))
     counts, failures = keep_up(later)
     assert failures == []
     assert counts["JobsTakenBack"] >= 1
     assert counts["JobsSwept"] >= 1
+    assert counts["PlacesRepaired"] == 1
     assert root.store.get(running.job_id, utc_now()).status is Status.PENDING
     with pytest.raises(DocumentMissing):
         root.documents.read(done.document_key)
@@ -216,6 +226,28 @@ def test_the_janitor_may_do_all_its_duties(root: JobService, janitor: JobService
 def test_the_janitor_may_not_read_what_callers_sent(janitor: JobService) -> None:
     with pytest.raises(ClientError, match=DENIED):
         janitor.documents.read("documents/1.txt")
+
+
+def test_what_uploads_dead_letters_and_removed_records_call_for_may_be_done(cloud: Cloud, root: JobService) -> None:
+    text = {"Bucket": root.documents.bucket, "Key": "incoming/a.txt"}
+    etag = root.documents.client.put_object(**text, Body=b"Call me Ishmael.")["ETag"].strip('"')
+    told = {"bucket": {"name": text["Bucket"]}, "object": {"key": text["Key"], "etag": etag, "sequencer": "1"}}
+    ingesting = cloud.as_function("IngestFunctionName")
+    job = ingest(ingesting, ObjectCreated.model_validate(told))
+    assert job.status is Status.PENDING
+    with pytest.raises(ClientError, match=DENIED):
+        ingesting.documents.read(job.document_key)
+
+    burying = cloud.as_function("DeadLetterFunctionName")
+    bury(burying, job.job_id)
+    for _ in range(root.settings.max_attempts):
+        job, _ = root.store.claim(job, "gone", utc_now(), timedelta(0))
+    bury(burying, job.job_id)
+    assert root.store.get(job.job_id, utc_now()).status is Status.FAILED
+
+    root.store.client.delete_item(TableName=root.store.table, Key={"pk": {"S": f"job#{job.job_id}"}})
+    clear_after(cloud.as_function("CleanupFunctionName"), job.job_id)
+    assert root.documents.find(job.document_key) is None
 
 
 def test_the_worker_may_not_hand_itself_books(worker: JobService) -> None:
