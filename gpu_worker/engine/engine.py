@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from gpu_worker.engine.mention_vectors import MentionReader
     from gpu_worker.engine.pack import Pack
+    from gpu_worker.engine.second_parser import SecondParser
 
 Output = TypeVar("Output")
 
@@ -28,8 +29,9 @@ Output = TypeVar("Output")
 class Engine:
     """spaCy and a model pack in memory, ready for any number of texts, one after the other."""
 
-    def __init__(self, nlp: "Language", pack: "Pack") -> None:
+    def __init__(self, nlp: "Language", second: "SecondParser", pack: "Pack") -> None:
         self._nlp = nlp
+        self._second = second
         self._pack = pack
 
     @classmethod
@@ -43,9 +45,10 @@ class Engine:
         # Imported here, so that a caller who only looks at the types does not wait for torch and spaCy.
         from gpu_worker.engine import syntax
         from gpu_worker.engine.pack import Precision, load_pack
+        from gpu_worker.engine.second_parser import SecondParser
 
         pack = load_pack(pack_folder, device=device, precision=Precision(precision))
-        return cls(syntax.load(), pack)
+        return cls(syntax.load(), SecondParser(), pack)
 
     @property
     def pack(self) -> "Pack":
@@ -72,6 +75,7 @@ class Engine:
             text,
             options,
             self._nlp,
+            self._second,
             self._pack,
             Meter(options.tasks, on_progress, cancelled),
             checkpoints,
@@ -103,6 +107,7 @@ class _Run:
     text: str
     options: Options
     nlp: "Language"
+    second: "SecondParser"
     pack: "Pack"
     meter: Meter
     checkpoints: Checkpoints | None
@@ -156,7 +161,7 @@ class _Run:
         return output
 
     def _read(self, advance: Advance) -> list[Token]:
-        return read(self.nlp, self.text, compat=self.options.compat, advance=advance)
+        return read(self.nlp, self.text, compat=self.options.compat, advance=advance, second=self.second)
 
     def _reader(self, tokens: Sequence[Token]) -> "MentionReader | None":
         """Return what carries the tagger's reading over to coreference, where both run on one encoder."""

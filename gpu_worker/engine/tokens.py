@@ -14,22 +14,31 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.strings import StringStore
 
+    from gpu_worker.engine.second_parser import SecondParser
+
 _IN_WORD_WHITE_SPACE = str.maketrans({" ": "S", "\n": "N", "\r": "N", "\t": "T"})
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
 _BLANK_LINE_OF_UPSTREAM = re.compile(r"\n\n")
 
 
-def read(nlp: "Language", given: str, *, compat: bool, advance: Callable[[float], None]) -> list[Token]:
+def read(
+    nlp: "Language",
+    given: str,
+    *,
+    compat: bool,
+    advance: Callable[[float], None],
+    second: "SecondParser | None" = None,
+) -> list[Token]:
     """Split `given` into tokens and parse them; white space is dropped and ends paragraphs at blank lines.
 
     `compat` keeps upstream's readings: positions count the characters after newline translation, a blank line
     must be wholly empty, and a word whose head is white space hangs from the word before that white space
-    (from word -1 at the text's beginning).
+    (from word -1 at the text's beginning). A long text is shared with the `second` process.
     Raises `UnreadableText` where there is nothing to read.
     """
     source = Source.of(given, compat=compat)
     with nlp.memory_zone():
-        parse = syntax.parse(nlp, source.text, advance)
+        parse = syntax.parse(nlp, source.text, advance, second)
         strings = _decode(parse.strings, nlp.vocab.strings)
         return assemble(source, parse, strings, compat=compat)
 
