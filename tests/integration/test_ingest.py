@@ -146,6 +146,13 @@ def test_an_upload_that_is_too_large_is_refused_unread(service: JobService, monk
     assert "24 bytes are more than 5 characters" in str(the_job(service).error_message)
 
 
+def test_the_longest_text_of_the_widest_characters_becomes_a_job(service: JobService) -> None:
+    longest = service.settings.max_document_size
+    assert deliver(upload(service, ("𝒜" * longest).encode())) == []
+    job = the_job(service)
+    assert (job.status, job.characters) == (Status.PENDING, longest)
+
+
 def test_an_upload_that_finds_no_place_is_a_job_once_there_is_one(service: JobService) -> None:
     waiting = [service.submit(JobRequest(model="mini"), "A text.", "public") for _ in range(10)]
     event = upload(service, b"Another text.")
