@@ -32,6 +32,7 @@ def all_pages(here: httpx.Client, **query: Any) -> list[str]:
     found, cursor = [], None
     while True:
         body = page(here, **query, **({"cursor": cursor} if cursor else {}))
+        assert body["jobs"] or cursor is None, "a cursor led to nothing"
         found += ids(body["jobs"])
         if (cursor := body["cursor"]) is None:
             return found

@@ -7,9 +7,10 @@ import time
 import httpx
 import pytest
 
-from functions.api.limits import RESPONSE_LIMIT
+from functions.api.limits import RESPONSE_LIMIT, base64_size
 from tests.contract.conftest import LIVE_URL, PATIENCE
 from tests.contract.jobs_at_hand import RESULT, JobsAtHand
+from tests.contract.transport import invoke, to_event
 
 GZIP = {"Accept-Encoding": "gzip"}
 PLAIN = {"Accept-Encoding": "identity"}
@@ -45,6 +46,26 @@ def test_a_result_too_large_for_an_answer_is_linked_to(here: httpx.Client, at_ha
         location = httpx.URL(answer.headers["Location"])
         assert location.path.endswith(f"results/{job.job_id}/1/result.json.gz")
         assert int(location.params["X-Amz-Expires"]) == 300
+
+
+def test_the_largest_result_makes_a_response_of_exactly_what_lambda_takes(
+    here: httpx.Client, at_hand: JobsAtHand
+) -> None:
+    """With all headers that the function adds, the caller's own request id among them; base64 grows by fours."""
+    small = gzip.compress(b"{}")
+    headers = GZIP | {"X-Request-ID": "r" * 128}
+
+    def answered(stored: bytes) -> tuple[int, int]:
+        request = here.build_request("GET", f"/v1/jobs/{at_hand.completed(body=stored).job_id}/result", headers=headers)
+        answer = invoke(to_event(request))
+        return answer["statusCode"], len(json.dumps(answer))
+
+    _, size = answered(small)
+    largest = (RESPONSE_LIMIT - size + base64_size(len(small))) // 4 * 3
+    status, size = answered(b"\0" * largest)
+    assert status == 200
+    assert RESPONSE_LIMIT - 4 < size <= RESPONSE_LIMIT
+    assert answered(b"\0" * (largest + 1))[0] == 303
 
 
 def test_a_result_that_unpacks_beyond_an_answer_goes_inline_as_gzip_and_is_linked_to_as_text(

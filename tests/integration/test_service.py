@@ -100,3 +100,15 @@ def test_another_tenants_job_is_not_found(service: JobService) -> None:
         service.get(job.job_id, "somebody else")
     with pytest.raises(JobNotFound):
         service.cancel(job.job_id, "somebody else")
+
+
+def test_a_retried_job_wakes_a_worker_though_it_was_queued_a_moment_ago(service: JobService) -> None:
+    """SQS drops a message that looks like one of the last five minutes."""
+    job = service.submit(REQUEST, "A text.", "public")
+    for _ in range(2):
+        message = service.queue.receive(visibility_seconds=30, wait_seconds=1)
+        assert message is not None
+        assert message.job_id == job.job_id
+        service.queue.acknowledge(message)
+        service.cancel(job.job_id, "public")
+        service.retry(job.job_id, "public")
