@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from pydantic import BaseModel, ConfigDict
@@ -31,6 +32,11 @@ class Deployment(BaseModel):
     outputs: Mapping[str, str]
     #: The settings of the deployed function, which are the worker's too.
     settings: Mapping[str, str]
+
+    @property
+    def port(self) -> int | None:
+        """The port of the emulator when its queues were made, which their addresses name for good."""
+        return urlsplit(self.outputs["QueueUrl"]).port
 
 
 @dataclass(frozen=True)

@@ -116,13 +116,26 @@ class LocalStack:
 
     def _deployed_emulator(self) -> Deployment:
         """Start the emulator with what it kept and deploy to it what differs; raises StateDamaged."""
-        port = free_port()
+        port = self._emulator_port()
         settings = emulator.environment(port, self.home.state, self.home.clear_scratch())
         self._start("emulator", [emulator.MODULE], settings, [self.lock])
         self._note(emulator_port=port)
         emulator.wait_until_ready(port, self._children["emulator"])
         substitute = BUNDLED_PACK if self.options.substitute else ""
         return Deployer(port, {"SubstitutePack": substitute}).deploy(self.home.deployment())
+
+    def _emulator_port(self) -> int:
+        """Return the port that the kept state was made on, or a free one where there is none or it is taken.
+
+        The emulator finds the queues that feed functions by their addresses alone, and these name the port.
+        """
+        standing = self.home.deployment()
+        if standing is None or standing.port is None:
+            return free_port()
+        if is_free(standing.port):
+            return standing.port
+        self.report(f"Port {standing.port} is taken: S3 uploads wait until a start that finds it free.")
+        return free_port()
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + READY_WITHIN
