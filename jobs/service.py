@@ -223,7 +223,10 @@ class JobService:
 
         Its text is kept until the job expires, so that it can be retried.
         """
-        return self.store.cancel(self.get(job_id, tenant), self.clock())
+        job = self.get(job_id, tenant)
+        if job.status.ended:
+            raise MoveRefused("be cancelled", job_id, job)
+        return self.store.cancel(job, self.clock())
 
     def stop(self, job_id: str, tenant: str) -> Job:
         """Call off a job whether it waits or runs; a running one is stopped by its worker within seconds.

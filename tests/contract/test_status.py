@@ -133,10 +133,16 @@ def test_a_running_job_is_not_called_off_this_way(here: httpx.Client, at_hand: J
 
 
 def test_an_ended_job_is_not_called_off(here: httpx.Client, at_hand: JobsAtHand) -> None:
-    for job in (at_hand.completed(), at_hand.failed("No words.")):
-        answer = here.delete(f"/v1/jobs/{job.job_id}")
+    cancelled = at_hand.pending()
+    here.delete(f"/v1/jobs/{cancelled.job_id}")
+    for job_id, status in (
+        (at_hand.completed().job_id, "completed"),
+        (at_hand.failed("No words.").job_id, "failed"),
+        (cancelled.job_id, "cancelled"),
+    ):
+        answer = here.delete(f"/v1/jobs/{job_id}")
         assert answer.status_code == 409
-        assert f"it is {job.status}" in answer.json()["detail"]
+        assert f"it is {status}" in answer.json()["detail"]
 
 
 def test_stats_count_jobs_by_state_and_tell_the_limits(here: httpx.Client, at_hand: JobsAtHand) -> None:

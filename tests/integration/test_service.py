@@ -78,12 +78,14 @@ def test_places_in_the_queue_are_told_from_one_and_close_up(service: JobService)
     assert [service.queue_position(job) for job in (cancelled, second, third)] == [None, 1, 2]
 
 
-def test_a_cancelled_job_keeps_its_text_and_cancelling_it_again_changes_nothing(service: JobService) -> None:
+def test_a_cancelled_job_keeps_its_text_and_is_not_cancelled_twice(service: JobService) -> None:
     job = service.submit(REQUEST, "A text.", "public")
-    once = service.cancel(job.job_id, "public")
-    assert once.status is Status.CANCELLED
+    cancelled = service.cancel(job.job_id, "public")
+    assert cancelled.status is Status.CANCELLED
     assert objects(service) == [job.document_key]
-    assert service.cancel(job.job_id, "public") == once
+    with pytest.raises(MoveRefused, match="it is cancelled"):
+        service.cancel(job.job_id, "public")
+    assert service.get(job.job_id, "public") == cancelled
 
 
 def test_a_running_job_is_not_cancelled_as_a_pending_one(service: JobService) -> None:
