@@ -58,6 +58,11 @@ def from_item(item: Mapping[str, Any]) -> Job:
     return _JOB.validate_python({name: _deserialize(value) for name, value in item.items()})
 
 
+def typed(changes: Mapping[str, object]) -> dict[str, Item | None]:
+    """Return an update's values in DynamoDB's typed form; None, which removes its attribute, stays None."""
+    return {name: None if value is None else to_value(value) for name, value in changes.items()}
+
+
 def update_expression(changes: Mapping[str, Item | None]) -> dict[str, Any]:
     """Return the arguments that set each attribute to its new typed value and remove those that are None.
 

@@ -14,21 +14,14 @@
 A write that its condition refuses raises `MoveRefused` (`LeaseLost` for a worker's writes) carrying the record as
 it stood. Asking again for an end that a job already came to is a no-op.
 
-Beside the jobs the table holds three records. `worker` is the last sign of life of a worker. `signing_key` is the
-secret that cursors are sealed with. `queue` is the jobs that have not ended: its string set `waiting` names the pending
-ones, `running` the running ones, an element being `Job.place`, so that sorted order is order of submission. Every move
-that starts or ends a wait or a run changes the sets in the same transaction. DynamoDB's `size()` of `waiting` bounds
-the queue in `submit`'s own condition, and since adding to a set and deleting from it are idempotent, it cannot drift
-as a counter would.
+Every move that starts or ends a wait or a run changes the record `queue` (`jobs/table.py`) in the same transaction, and
+DynamoDB's `size()` of its set `waiting` bounds the queue in `submit`'s own condition.
 """
 
-import random
-import secrets
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from jobs.clock import isoformat
 from jobs.errors import JobNotFound, LeaseLost, MoveRefused, QueueFull
@@ -43,24 +36,12 @@ from jobs.records import (
     merged,
     to_item,
     to_value,
-    update_expression,
+    typed,
 )
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from jobs.table import QUEUE, UNTOUCHED, Line, Table
 
 #: How long an expired job is still answered as `expired` rather than not found.
 TOMBSTONE = timedelta(hours=24)
-
-#: How often a transaction is tried that met another one on the same item; the waits sum to some seconds.
-CONFLICT_TRIES = 12
-
-#: Why DynamoDB cancels a transaction: a condition failed, or another transaction was on the same item.
-REFUSED, CONFLICT, UNTOUCHED = "ConditionalCheckFailed", "TransactionConflict", "None"
-
-QUEUE: Item = {"pk": {"S": "queue"}}
-WORKER: Item = {"pk": {"S": "worker"}}
-SIGNING_KEY: Item = {"pk": {"S": "signing_key"}}
 
 # The conditions of the moves, each named once and written in DynamoDB's expression language.
 JOB_IS_NEW = "attribute_not_exists(pk) OR purge_at <= :now"
@@ -86,16 +67,11 @@ AT_REST: Mapping[str, object] = {
     "eta_seconds": None,
 }
 
-#: The two sets of the record `queue`.
-Line = Literal["waiting", "running"]
-
 
 @dataclass(frozen=True)
-class JobStore:
+class JobStore(Table):
     """The jobs of one table. `ttl` is how long an ended job's document and result are kept."""
 
-    client: "DynamoDBClient"
-    table: str
     ttl: timedelta
 
     def get(self, job_id: str, now: datetime) -> Job:
@@ -376,30 +352,6 @@ class JobStore:
             except JobNotFound:
                 continue
 
-    def signing_key(self) -> bytes:
-        """Return the secret of this table, made at the first call; what callers bring back is signed with it."""
-        answer = self.client.update_item(
-            TableName=self.table,
-            Key=SIGNING_KEY,
-            UpdateExpression="SET secret = if_not_exists(secret, :new)",
-            ExpressionAttributeValues={":new": {"B": secrets.token_bytes(32)}},
-            ReturnValues="ALL_NEW",
-        )
-        return answer["Attributes"]["secret"]["B"]
-
-    def hear_worker(self, worker_id: str, now: datetime) -> None:
-        """Note a worker's sign of life, idle or busy."""
-        sign = {"worker_id": to_value(worker_id), "heard_at": to_value(isoformat(now))}
-        self.client.put_item(TableName=self.table, Item=WORKER | sign)
-
-    def forget_worker(self, worker_id: str) -> None:
-        """Note that a worker stopped in good order, unless another one has been heard since."""
-        mine = condition("worker_id = :me", me=worker_id)
-        try:
-            self.client.delete_item(**merged({"TableName": self.table, "Key": WORKER}, mine))
-        except self.client.exceptions.ConditionalCheckFailedException:
-            return
-
     def stats(self, tenant: str, now: datetime, worker_timeout: timedelta) -> Stats:
         """Return the tenant's counts by state; ended jobs that have expired are not counted.
 
@@ -407,11 +359,6 @@ class JobStore:
         """
         counts = {status.value: self._count(tenant, status, now) for status in Status if status != Status.EXPIRED}
         return Stats(**counts, worker_running=self.worker_heard_since(now - worker_timeout))
-
-    def worker_heard_since(self, at: datetime) -> bool:
-        """Whether a worker gave a sign of life after that time."""
-        heard_at: str = self._read(WORKER).get("heard_at", {}).get("S", "")
-        return heard_at > isoformat(at)
 
     def _count(self, tenant: str, status: Status, now: datetime) -> int:
         pages = self.client.get_paginator("query").paginate(
@@ -426,9 +373,6 @@ class JobStore:
             },
         )
         return sum(page["Count"] for page in pages)
-
-    def _read(self, key: Item) -> Item:
-        return self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item", {})
 
     def _expiry(self, ended_at: datetime) -> dict[str, int]:
         expires_at = ended_at + self.ttl
@@ -460,7 +404,7 @@ class JobStore:
 
     def _stop_running(self, lease: Lease, move: str, changes: Mapping[str, object], enter: Line | None = None) -> None:
         held = condition(HOLDS_LEASE, running="running", epoch=lease.epoch)
-        update = self._update(lease.job_id, _typed(changes), held)
+        update = self._update(lease.job_id, typed(changes), held)
         leave = self._queue(lease.place, leave=("running",), enter=enter)
         reasons = self._transact({"Update": update}, {"Update": leave})
         if reasons:
@@ -474,7 +418,7 @@ class JobStore:
             raise LeaseLost(move, lease.job_id, _old_record(refused.response)) from refused
 
     def _write(self, job_id: str, changes: Mapping[str, object], on: Mapping[str, Any]) -> Job:
-        answer = self.client.update_item(**self._update(job_id, _typed(changes), on), ReturnValues="ALL_NEW")
+        answer = self.client.update_item(**self._update(job_id, typed(changes), on), ReturnValues="ALL_NEW")
         return from_item(answer["Attributes"])
 
     def _rewrite(self, before: Job, after: Job, on: Mapping[str, Any]) -> dict[str, Any]:
@@ -486,47 +430,6 @@ class JobStore:
         written = {name for name in old | new if old.get(name) != new.get(name)}
         changes = {name: new.get(name) for name in written | {"status", "tenant_status"}}
         return {"Update": self._update(before.job_id, changes, on)}
-
-    def _update(self, job_id: str, changes: Mapping[str, Item | None], on: Mapping[str, Any]) -> dict[str, Any]:
-        return merged({"TableName": self.table, "Key": job_key(job_id)}, update_expression(changes), on)
-
-    def _queue(
-        self,
-        place: str,
-        *,
-        leave: Sequence[Line] = (),
-        enter: Line | None = None,
-    ) -> dict[str, Any]:
-        """Return the update that moves a place out of some of the queue's sets and into another."""
-        left = ", ".join(f"{line} :place" for line in leave)
-        clauses = [f"ADD {enter} :place" if enter else "", f"DELETE {left}" if left else ""]
-        return {
-            "TableName": self.table,
-            "Key": QUEUE,
-            "UpdateExpression": " ".join(clauses).strip(),
-            "ExpressionAttributeValues": {":place": {"SS": [place]}},
-        }
-
-    def _transact(self, *writes: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        """Write all or nothing; return nothing, or a reason for each write when a condition refused one.
-
-        A conflict with another transaction on the same item is no refusal: it is tried again, with jitter.
-        """
-        for attempt in range(CONFLICT_TRIES):
-            try:
-                self.client.transact_write_items(TransactItems=list(writes))  # type: ignore[arg-type]
-            except self.client.exceptions.TransactionCanceledException as error:
-                reasons = error.response["CancellationReasons"]
-                if any(reason["Code"] == REFUSED for reason in reasons):
-                    return reasons
-                if attempt == CONFLICT_TRIES - 1 or any(
-                    reason["Code"] not in (CONFLICT, UNTOUCHED) for reason in reasons
-                ):
-                    raise
-                time.sleep(random.uniform(0, 0.02 * 2 ** min(attempt, 6)))
-            else:
-                break
-        return ()
 
 
 def _check(reasons: Sequence[Mapping[str, Any]], move: str, job: Job) -> None:
@@ -541,10 +444,6 @@ def _tombstone(job: Job) -> Job:
 
 def _old_record(refused: Mapping[str, Any]) -> Job | None:
     return from_item(refused["Item"]) if refused.get("Item") else None
-
-
-def _typed(changes: Mapping[str, object]) -> dict[str, Item | None]:
-    return {name: None if value is None else to_value(value) for name, value in changes.items()}
 
 
 def _job_ids(queue: Item, *sets: str) -> list[str]:
