@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.comparison import Likeness, compare_folders
+from benchmarks.comparison import Likeness, compare_all, read_files, with_clusters_named
 from gpu_worker.engine import Stage
 from gpu_worker.engine.layout import Model
 from gpu_worker.engine.pack import VOCABULARY, load_pack, read_manifest
@@ -82,7 +82,7 @@ def main() -> None:
             for _ in range(arguments.rounds)
         ]
         _print_table([theirs for theirs, _ in rounds], [mine for _, mine in rounds])
-        _print_likeness(compare_folders(ours.out, upstream.out))
+        _print_likeness(read_files(ours.out, "book"), read_files(upstream.out, "book"))
 
 
 def _pack(name: str, work: Path) -> Path:
@@ -113,15 +113,18 @@ def _print_table(theirs: Sequence[Report], ours: Sequence[Report]) -> None:
     print(f"peak memory {peaks[0]:.2f} GB upstream, {peaks[1]:.2f} GB ours; start-up {ours[0]['load']:.1f} s")
 
 
-def _print_likeness(files: Mapping[str, Likeness]) -> None:
-    whole = Likeness(0, 0)
+def _print_likeness(ours: Mapping[str, str], theirs: Mapping[str, str]) -> None:
+    files = compare_all(ours, theirs)
     for name, likeness in files.items():
-        if name.startswith("book"):
-            whole += likeness
-            print(f"{name:20}{likeness.alike:>9,} of {likeness.lines:>9,} lines identical")
+        print(f"{name:12}{likeness.alike:>10,} of {likeness.lines:>10,} lines identical")
+    whole = sum(files.values(), Likeness(0, 0))
     print(f"{whole.share:.4%} of lines identical, {whole.lines - whole.alike:,} differ")
-    for mine, theirs in whole.examples[:_EXAMPLES]:
-        print(f"  ours     {mine[:200]!r}\n  upstream {theirs[:200]!r}")
+    for mine, other in whole.examples[:_EXAMPLES]:
+        print(f"  ours     {mine[:200]!r}\n  upstream {other[:200]!r}")
+    if whole.examples:
+        named = compare_all(with_clusters_named(ours), with_clusters_named(theirs))
+        share = sum(named.values(), Likeness(0, 0)).share
+        print(f"{share:.4%} with clusters named by their first mention, for one mention more renumbers all that follow")
 
 
 if __name__ == "__main__":

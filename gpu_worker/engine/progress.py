@@ -11,12 +11,12 @@ from gpu_worker.engine.errors import Cancelled
 #: the tokens, so their ratios hold for any length, and roughly for other packs and machines.
 COSTS = {
     Stage.TOKENS: 10.0,
-    Stage.TAGGING: 40.0,
+    Stage.TAGGING: 45.0,
     Stage.QUOTES: 0.1,
-    Stage.SPEAKERS: 15.0,
-    Stage.NAMES: 0.6,
-    Stage.COREFERENCE: 20.0,
-    Stage.CHARACTERS: 0.6,
+    Stage.SPEAKERS: 25.0,
+    Stage.NAMES: 0.3,
+    Stage.COREFERENCE: 10.0,
+    Stage.CHARACTERS: 0.4,
 }
 
 #: The task without which a stage has nothing to do.
