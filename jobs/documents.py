@@ -12,6 +12,7 @@ that a reader can see.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import IO, TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -135,6 +136,27 @@ class DocumentStore:
         return self.client.generate_presigned_url(
             "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=seconds
         )
+
+    def presign_upload(
+        self, key: str, metadata: Mapping[str, str], largest: int, lifetime: timedelta
+    ) -> tuple[str, dict[str, str]]:
+        """Return the URL and the fields of a form by which anyone may put a text of 1 to `largest` bytes there.
+
+        S3 holds every field to what is given here, but for parameters of the content type.
+        """
+        fixed = {f"x-amz-meta-{name}": value for name, value in metadata.items()}
+        form = self.client.generate_presigned_post(
+            self.bucket,
+            key,
+            Fields={**fixed, "Content-Type": "text/plain; charset=utf-8"},
+            Conditions=[
+                *({name: value} for name, value in fixed.items()),
+                ["starts-with", "$Content-Type", "text/plain"],
+                ["content-length-range", 1, largest],
+            ],
+            ExpiresIn=int(lifetime.total_seconds()),
+        )
+        return form["url"], form["fields"]
 
     def checkpointed(self, job_id: str, fingerprint: str) -> list[str]:
         """Return the stages of which the job has a checkpoint of this fingerprint."""

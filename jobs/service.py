@@ -104,7 +104,7 @@ class JobService:
         Raises as `submit` does, or KeyReused when the key stands for another request. After QueueUnavailable the job
         may be stored: the same call queues it.
         """
-        job_id, digest = job_id_of(idempotency_key, tenant, self._secret), digest_of(request, text)
+        job_id, digest = self.keyed_job_id(idempotency_key, tenant), digest_of(request, text)
         job = self._find(job_id)
         if job is None:
             job = self._new_job(job_id, request, text, tenant).evolve(request_digest=digest)
@@ -118,6 +118,10 @@ class JobService:
             raise KeyReused
         self._wake(job)
         return job
+
+    def keyed_job_id(self, idempotency_key: str, tenant: str) -> str:
+        """Return the id of the job that the tenant's key stands for, whether or not there is one yet."""
+        return job_id_of(idempotency_key, tenant, self._secret)
 
     def _find(self, job_id: str) -> Job | None:
         try:

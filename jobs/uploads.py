@@ -1,5 +1,6 @@
 """What an uploaded file says and is: its text, and how its uploader would have it read. No I/O."""
 
+import json
 from collections.abc import Mapping
 
 from pydantic import ValidationError
@@ -20,6 +21,13 @@ FIELDS = {
     "pipeline": "pipeline",
 }
 
+#: The name of the metadata that says all of it instead, as the JSON object that `POST /v1/uploads` takes: a form's way,
+#: which can carry options, and names that are not ASCII.
+REQUEST = "request"
+
+#: The most that S3 keeps of an object's metadata, names and values together, in bytes.
+METADATA_LIMIT = 2048
+
 AS_TEXT = "upload its text as a .txt file in UTF-8"
 
 #: How files begin that are books but no texts, and what to do with them.
@@ -30,24 +38,46 @@ FOREIGN = {
 }
 
 
+def metadata_of(request: JobRequest) -> dict[str, str]:
+    """Return the metadata of an upload that is to be read so; raises InvalidRequest when S3 would not keep so much."""
+    asked = json.dumps(request.model_dump(mode="json", exclude_defaults=True))
+    if len(REQUEST) + len(asked) > METADATA_LIMIT:
+        raise InvalidRequest(
+            f"The fields are too long for an upload: as JSON in ASCII they may have {METADATA_LIMIT - len(REQUEST)} "
+            f"characters and have {len(asked)}; shorten book_id or options.referential_gender_cats"
+        )
+    return {REQUEST: asked}
+
+
 def requested(metadata: Mapping[str, str]) -> JobRequest:
     """Return how the uploader would have the text read; raises InvalidRequest."""
-    fields: dict[str, object] = {FIELDS[name]: value for name, value in metadata.items() if name in FIELDS}
-    if "pipeline" in metadata:
-        fields["pipeline"] = [task.strip() for task in metadata["pipeline"].split(",")]
     try:
-        return JobRequest.model_validate(fields)
+        if REQUEST in metadata:
+            return JobRequest.model_validate_json(metadata[REQUEST])
+        return JobRequest.model_validate(_fields(metadata))
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_input=False)[0]
         if "ctx" in wrong and isinstance(wrong["ctx"].get("error"), ValueError):
             raise InvalidRequest(str(wrong["ctx"]["error"])) from error
-        name = str(wrong["loc"][0]).replace("_", "-")
+        name = str(wrong["loc"][0]).replace("_", "-") if wrong["loc"] else REQUEST
         raise InvalidRequest(f"metadata {name}: {wrong['msg']}") from error
+
+
+def _fields(metadata: Mapping[str, str]) -> dict[str, object]:
+    fields: dict[str, object] = {FIELDS[name]: value for name, value in metadata.items() if name in FIELDS}
+    if "pipeline" in metadata:
+        fields["pipeline"] = [task.strip() for task in metadata["pipeline"].split(",")]
+    return fields
+
+
+def largest_upload(max_characters: int) -> int:
+    """Return how many bytes a text of so many characters may have."""
+    return max_characters * WIDEST_CHARACTER + len(BOM)
 
 
 def check_size(size: int, max_characters: int) -> None:
     """Raise InvalidRequest when so many bytes cannot be a text of at most so many characters."""
-    if size > max_characters * WIDEST_CHARACTER + len(BOM):
+    if size > largest_upload(max_characters):
         raise InvalidRequest(f"text: {size} bytes are more than {max_characters} characters; split the book")
 
 

@@ -12,6 +12,7 @@ from jobs.model import Job, ModelName, Stats, Status
 from jobs.readiness import Check
 from jobs.request import JobRequest
 from jobs.settings import Settings
+from jobs.upload_forms import UploadForm
 
 JobId = Annotated[str, Field(description="The job's id.", json_schema_extra={"format": "uuid"})]
 FileName = Annotated[str, Field(description="Which of BookNLP's files.", json_schema_extra={"enum": list(FILES)})]
@@ -75,6 +76,20 @@ class JobAccepted(Answer):
             book_id=job.book_id,
             warnings=job.warnings,
         )
+
+
+class Upload(Answer):
+    """A form to upload a text by; the job is there once the text has arrived."""
+
+    job_id: str = Field(description="The id of the job that the upload becomes.")
+    url: str = Field(description="Where the form is sent to, as multipart/form-data.")
+    fields: dict[str, str] = Field(description="To be sent as they are, before the text, which is the field `file`.")
+    expires_at: Instant = Field(description="Until when the form can be sent.")
+
+    @classmethod
+    def of(cls, form: UploadForm) -> Self:
+        """Return the answer that hands the form out."""
+        return cls(job_id=form.job_id, url=form.url, fields=dict(form.fields), expires_at=form.expires_at)
 
 
 class JobStatus(Answer):

@@ -26,13 +26,16 @@ from functions.api.models import (
     Readiness,
     StopRequested,
     Submission,
+    Upload,
 )
 from functions.api.request import idempotency_key_of, seconds_to_wait, tenant_of
 from jobs.clock import utc_now
 from jobs.model import Job
 from jobs.readiness import check_pack, readiness
+from jobs.request import JobRequest
 from jobs.service import JobService
 from jobs.settings import Settings
+from jobs.upload_forms import upload_form
 
 logger = Logger()
 api = Endpoints()
@@ -75,6 +78,14 @@ def submit(body: Submission) -> JobAccepted:
     else:
         job = logged(jobs().submit(body, body.text, tenant()))
     return JobAccepted.of(job, jobs().queue_position(job))
+
+
+@api.endpoint("POST", "/v1/uploads", headers=IDEMPOTENCY, refuses=(400, 413, 415, 503))
+def upload(body: JobRequest) -> Upload:
+    """Get a form to upload a text by that is too large for one request; the upload is the submission."""
+    form = upload_form(jobs(), body, tenant(), idempotency_key_of(api.event))
+    logger.append_keys(job_id=form.job_id)
+    return Upload.of(form)
 
 
 @api.endpoint("GET", "/v1/jobs", refuses=(400, 503))

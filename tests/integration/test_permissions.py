@@ -33,6 +33,8 @@ from jobs.request import JobRequest
 from jobs.service import JobService
 from jobs.settings import Settings
 from jobs.upkeep import clear_after, keep_up
+from jobs.upload_forms import UploadForm, upload_form
+from jobs.uploads import requested
 
 TLS_ONLY = ("BucketPolicy", "QueuePolicy", "DeadLetterQueuePolicy")
 ANY_ROLE = {
@@ -174,6 +176,44 @@ def test_the_api_may_neither_take_messages_nor_write_results(api: JobService) ->
         api.queue.receive(visibility_seconds=30, wait_seconds=1)
     with pytest.raises(ClientError, match=DENIED):
         api.documents.put(result_key("1", 1), b"{}", "application/json")
+
+
+@pytest.fixture
+def form(api: JobService) -> UploadForm:
+    """A form for texts of up to 5 characters, signed by the API."""
+    tight = api.settings.model_copy(update={"max_document_size": 5})
+    return upload_form(replace(api, settings=tight), JobRequest(model="mini", book_id="Æsop"), "public")
+
+
+def send(form: UploadForm, text: bytes = b"A fox", **other_fields: str) -> httpx.Response:
+    return httpx.post(form.url, data={**form.fields, **other_fields}, files={"file": ("a.txt", text)}, timeout=30)
+
+
+def test_a_form_of_the_apis_stores_an_upload_as_it_was_asked_for(form: UploadForm, root: JobService) -> None:
+    assert send(form, "🦊🦊🦊🦊🦊".encode(), **{"Content-Type": "text/plain"}).status_code == 204
+    stored = root.documents.client.head_object(Bucket=root.documents.bucket, Key=form.fields["key"])
+    assert requested(stored["Metadata"]) == JobRequest(model="mini", book_id="Æsop")
+
+
+@pytest.mark.parametrize(
+    ("text", "other_fields"),
+    [
+        (b"", {}),
+        (b"x" * 24, {}),
+        (b"A fox", {"Content-Type": "application/pdf"}),
+        (b"A fox", {"key": "incoming/uploads/public/another"}),
+        (b"A fox", {"x-amz-meta-request": "{}"}),
+        (b"A fox", {"x-amz-meta-model": "mini"}),
+        (b"A fox", {"acl": "public-read"}),
+    ],
+)
+def test_a_form_takes_nothing_else(form: UploadForm, text: bytes, other_fields: dict[str, str]) -> None:
+    assert send(form, text, **other_fields).status_code in (400, 403)
+
+
+def test_the_api_may_put_uploads_nowhere_but_where_its_forms_lead(api: JobService) -> None:
+    with pytest.raises(ClientError, match=DENIED):
+        api.documents.put("incoming/a.txt", b"A text.", "text/plain")
 
 
 def test_the_worker_may_do_all_that_a_job_needs(root: JobService, worker: JobService, cloud: Cloud) -> None:

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from jobs.errors import InvalidRequest
 from jobs.request import JobRequest
-from jobs.uploads import BOM, check_size, decoded, requested
+from jobs.uploads import BOM, METADATA_LIMIT, check_size, decoded, metadata_of, requested
 
 
 @given(st.text(), st.booleans())
@@ -51,8 +51,39 @@ def test_metadata_says_how_the_text_is_to_be_read() -> None:
         ({"pipeline": "verbs"}, "metadata pipeline: "),
         ({"book-id": ""}, "metadata book-id: "),
         ({"model": "custom"}, "needs the name of a pack"),
+        ({"request": '{"model": "tiny"}'}, "metadata model: .*'small'"),
+        ({"request": "mini"}, "metadata request: .*JSON"),
     ],
 )
 def test_metadata_that_cannot_be_followed_is_refused_by_name(metadata: dict[str, str], sentence: str) -> None:
     with pytest.raises(InvalidRequest, match=sentence):
         requested(metadata)
+
+
+REQUESTS = st.builds(
+    JobRequest,
+    book_id=st.none() | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=100),
+    model=st.sampled_from(["small", "big", "mini"]),
+    pipeline=st.sampled_from([("entity",), ("event", "entity", "quote")]),
+    options=st.builds(dict, compat=st.booleans(), pronominal_coref_only=st.booleans()),
+)
+
+
+@given(REQUESTS)
+def test_the_metadata_of_a_form_carries_all_of_a_request_in_ascii(request: JobRequest) -> None:
+    metadata = metadata_of(request)
+    assert all(value.isascii() and value.isprintable() for value in metadata.values())
+    assert requested(metadata) == request
+
+
+def test_a_request_that_fills_the_metadata_is_let_through_and_a_longer_one_refused() -> None:
+    def request(excess: int) -> JobRequest:
+        # Each Gothic letter takes 12 characters of JSON in ASCII.
+        rest = METADATA_LIMIT - len("request") - len('{"book_id": "", "options": {"referential_gender_cats": [[""]]}}')
+        cats = [["x" * (rest - 12 * 100 + excess)]]
+        return JobRequest(book_id="\U00010330" * 100, options={"referential_gender_cats": cats})
+
+    ((name, value),) = metadata_of(request(0)).items()
+    assert len(name) + len(value) == METADATA_LIMIT
+    with pytest.raises(InvalidRequest, match="may have 2041 characters and have 2042; shorten book_id"):
+        metadata_of(request(1))
