@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -12,9 +12,9 @@ import httpx
 from pydantic import BaseModel
 
 from bookjob import calls, errors, protocol
-from bookjob.models import Cancelled, FileName, Health, Job, JobState, Result, Stats, Submitted
+from bookjob.models import Cancelled, FileName, Health, Job, JobState, Result, Stats, Submitted, UploadForm
 from bookjob.output import atomically
-from bookjob.polling import Watch
+from bookjob.polling import Arrival, Watch
 from bookjob.protocol import Call
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
@@ -75,21 +75,58 @@ class AsyncClient:
         wait_for_place: bool = False,
         idempotency_key: str | None = None,
     ) -> Submitted:
-        """Hand in a text and return the job that the service accepted.
+        """Hand in a text and return the job that the service accepted; one too large for a request is uploaded.
 
         Submitting again with the same `idempotency_key` and text answers the same job; without one every call is a
-        job of its own. `wait_for_place` keeps asking while the queue is full, instead of raising QueueFull.
+        job of its own. `wait_for_place` keeps asking while the queue is full, instead of raising QueueFull. An upload
+        raises as `upload` does.
         """
         call = calls.submission(
             text, book_id=book_id, model=model, pipeline=pipeline, options=options, idempotency_key=idempotency_key
         )
+        if protocol.fits_one_request(call):
+            with suppress(errors.DocumentTooLarge):
+                return await self._ask_for_place(call, Submitted, wait_for_place)
+        return await self.upload(
+            text,
+            book_id=book_id,
+            model=model,
+            pipeline=pipeline,
+            options=options,
+            wait_for_place=wait_for_place,
+            idempotency_key=idempotency_key,
+        )
+
+    async def upload(
+        self,
+        text: str,
+        *,
+        book_id: str | None = None,
+        model: str | None = None,
+        pipeline: Sequence[str] | None = None,
+        options: Mapping[str, Any] | None = None,
+        wait_for_place: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Submitted:
+        """Hand in a text past the service, to its storage, and return the job once the service has made it.
+
+        The arguments are those of `submit`, but a text that comes again under a key is not compared with the first.
+        Raises UploadWaits when the queue has filled up meanwhile: the job is made when there is a place, which
+        `wait_for_place` waits for. A text that cannot be read is a failed job.
+        """
+        call = calls.upload_form(
+            book_id=book_id, model=model, pipeline=pipeline, options=options, idempotency_key=idempotency_key
+        )
+        form = await self._ask_for_place(call, UploadForm, wait_for_place)
+        await self._send(form, text)
+        arrival = Arrival(form.job_id, wait_for_place=wait_for_place, clock=self._clock)
         while True:
             try:
-                return await self._ask(call, Submitted)
-            except errors.QueueFull as full:
-                if not wait_for_place:
-                    raise
-                await self._sleep(full.retry_after or 1.0)
+                job = await self.status(form.job_id)
+            except errors.NotFound:
+                await self._sleep(arrival.missed())
+            else:
+                return Submitted.model_validate(job.model_dump())
 
     async def status(self, job_id: str, *, hold: int | None = None) -> Job:
         """Return the job as it stands; with `hold`, once it changes or these seconds (20 at most) have passed."""
@@ -154,6 +191,15 @@ class AsyncClient:
         """Return whether the service answers."""
         return await self._ask(calls.HEALTH, Health)
 
+    async def _ask_for_place(self, call: Call, shape: type[_Answer], wait_for_place: bool) -> _Answer:
+        while True:
+            try:
+                return await self._ask(call, shape)
+            except errors.QueueFull as full:
+                if not wait_for_place:
+                    raise
+                await self._sleep(full.retry_after or 1.0)
+
     async def _ask(self, call: Call, shape: type[_Answer]) -> _Answer:
         async def attempt() -> _Answer:
             async with self._answer(call) as response:
@@ -169,6 +215,20 @@ class AsyncClient:
                         file.write(chunk)
 
         await self._with_retries(call, attempt)
+
+    async def _send(self, form: UploadForm, text: str) -> None:
+        part = protocol.file_part(text)
+
+        async def attempt() -> None:
+            try:
+                # A new bucket's address leads elsewhere (307) until all of AWS knows where it is.
+                response = await self._http.post(form.url, data=form.fields, files=part, follow_redirects=True)
+            except httpx.HTTPError as error:
+                raise protocol.unreachable(self.url, error) from error
+            if not response.is_success:
+                raise protocol.storage_error_of(response)
+
+        await self._with_retries(calls.upload(form), attempt)
 
     async def _with_retries(self, call: Call, attempt: Callable[[], Awaitable[_T]]) -> _T:
         made = 0

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from bookjob.models import FileName
+from bookjob.models import FileName, UploadForm
 from bookjob.protocol import Call
 
 STATS: Final = Call("GET", "/v1/jobs/stats")
@@ -22,14 +22,36 @@ def submission(
     idempotency_key: str | None,
 ) -> Call:
     """Return the call that hands a text in; what is None is left to the service."""
-    asked = {"book_id": book_id, "model": model, "pipeline": pipeline, "options": options}
     return Call(
         "POST",
         "/v1/jobs",
         headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
-        json={"text": text} | {name: value for name, value in asked.items() if value is not None},
+        json={"text": text} | _asked(book_id=book_id, model=model, pipeline=pipeline, options=options),
         takes_place_in_queue=True,
     )
+
+
+def upload_form(
+    *,
+    book_id: str | None,
+    model: str | None,
+    pipeline: Sequence[str] | None,
+    options: Mapping[str, Any] | None,
+    idempotency_key: str | None,
+) -> Call:
+    """Return the call that asks for a form to upload a text by; what is None is left to the service."""
+    return Call(
+        "POST",
+        "/v1/uploads",
+        headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+        json=_asked(book_id=book_id, model=model, pipeline=pipeline, options=options),
+        takes_place_in_queue=True,
+    )
+
+
+def upload(form: UploadForm) -> Call:
+    """Return the call that sends a form; sent twice it stores the same object, which is one job."""
+    return Call("POST", form.url)
 
 
 def status(job_id: str, hold: int | None) -> Call:
@@ -55,6 +77,10 @@ def withdrawal(job_id: str) -> Call:
 def stop(job_id: str) -> Call:
     """Return the call that stops a job that runs, which not every deployment knows."""
     return Call("POST", f"{_job(job_id)}/cancel", repeatable=False)
+
+
+def _asked(**fields: object) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _job(job_id: str) -> str:

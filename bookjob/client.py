@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -11,9 +11,9 @@ import httpx
 from pydantic import BaseModel
 
 from bookjob import calls, errors, protocol
-from bookjob.models import Cancelled, FileName, Health, Job, JobState, Result, Stats, Submitted
+from bookjob.models import Cancelled, FileName, Health, Job, JobState, Result, Stats, Submitted, UploadForm
 from bookjob.output import atomically
-from bookjob.polling import Watch
+from bookjob.polling import Arrival, Watch
 from bookjob.protocol import Call
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
@@ -74,21 +74,58 @@ class Client:
         wait_for_place: bool = False,
         idempotency_key: str | None = None,
     ) -> Submitted:
-        """Hand in a text and return the job that the service accepted.
+        """Hand in a text and return the job that the service accepted; one too large for a request is uploaded.
 
         Submitting again with the same `idempotency_key` and text answers the same job; without one every call is a
-        job of its own. `wait_for_place` keeps asking while the queue is full, instead of raising QueueFull.
+        job of its own. `wait_for_place` keeps asking while the queue is full, instead of raising QueueFull. An upload
+        raises as `upload` does.
         """
         call = calls.submission(
             text, book_id=book_id, model=model, pipeline=pipeline, options=options, idempotency_key=idempotency_key
         )
+        if protocol.fits_one_request(call):
+            with suppress(errors.DocumentTooLarge):
+                return self._ask_for_place(call, Submitted, wait_for_place)
+        return self.upload(
+            text,
+            book_id=book_id,
+            model=model,
+            pipeline=pipeline,
+            options=options,
+            wait_for_place=wait_for_place,
+            idempotency_key=idempotency_key,
+        )
+
+    def upload(
+        self,
+        text: str,
+        *,
+        book_id: str | None = None,
+        model: str | None = None,
+        pipeline: Sequence[str] | None = None,
+        options: Mapping[str, Any] | None = None,
+        wait_for_place: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Submitted:
+        """Hand in a text past the service, to its storage, and return the job once the service has made it.
+
+        The arguments are those of `submit`, but a text that comes again under a key is not compared with the first.
+        Raises UploadWaits when the queue has filled up meanwhile: the job is made when there is a place, which
+        `wait_for_place` waits for. A text that cannot be read is a failed job.
+        """
+        call = calls.upload_form(
+            book_id=book_id, model=model, pipeline=pipeline, options=options, idempotency_key=idempotency_key
+        )
+        form = self._ask_for_place(call, UploadForm, wait_for_place)
+        self._send(form, text)
+        arrival = Arrival(form.job_id, wait_for_place=wait_for_place, clock=self._clock)
         while True:
             try:
-                return self._ask(call, Submitted)
-            except errors.QueueFull as full:
-                if not wait_for_place:
-                    raise
-                self._sleep(full.retry_after or 1.0)
+                job = self.status(form.job_id)
+            except errors.NotFound:
+                self._sleep(arrival.missed())
+            else:
+                return Submitted.model_validate(job.model_dump())
 
     def status(self, job_id: str, *, hold: int | None = None) -> Job:
         """Return the job as it stands; with `hold`, once it changes or these seconds (20 at most) have passed."""
@@ -151,6 +188,15 @@ class Client:
         """Return whether the service answers."""
         return self._ask(calls.HEALTH, Health)
 
+    def _ask_for_place(self, call: Call, shape: type[_Answer], wait_for_place: bool) -> _Answer:
+        while True:
+            try:
+                return self._ask(call, shape)
+            except errors.QueueFull as full:
+                if not wait_for_place:
+                    raise
+                self._sleep(full.retry_after or 1.0)
+
     def _ask(self, call: Call, shape: type[_Answer]) -> _Answer:
         def attempt() -> _Answer:
             with self._answer(call) as response:
@@ -165,6 +211,20 @@ class Client:
                     file.write(chunk)
 
         self._with_retries(call, attempt)
+
+    def _send(self, form: UploadForm, text: str) -> None:
+        part = protocol.file_part(text)
+
+        def attempt() -> None:
+            try:
+                # A new bucket's address leads elsewhere (307) until all of AWS knows where it is.
+                response = self._http.post(form.url, data=form.fields, files=part, follow_redirects=True)
+            except httpx.HTTPError as error:
+                raise protocol.unreachable(self.url, error) from error
+            if not response.is_success:
+                raise protocol.storage_error_of(response)
+
+        self._with_retries(calls.upload(form), attempt)
 
     def _with_retries(self, call: Call, attempt: Callable[[], _T]) -> _T:
         made = 0

@@ -50,6 +50,17 @@ class JobTimedOut(BookjobError):
         self.job_id = job_id
 
 
+class UploadWaits(BookjobError):
+    """The text was uploaded, but no place in the queue was free for it by then; it becomes the job when one is."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            f"The text is uploaded and waits for a place in the queue; from then on it is job {job_id}. "
+            f"Look for it later with: bookjob status {job_id}"
+        )
+        self.job_id = job_id
+
+
 class JobEnded(BookjobError):
     """The job ended, or is over, without a result to fetch."""
 

@@ -39,6 +39,7 @@ _CODES: dict[type[errors.BookjobError], ExitCode] = {
     errors.Conflict: ExitCode.REFUSED,
     errors.DocumentTooLarge: ExitCode.REFUSED,
     errors.NotReady: ExitCode.REFUSED,
+    errors.UploadWaits: ExitCode.REFUSED,
     errors.TooManyRequests: ExitCode.REFUSED,
     errors.QueueFull: ExitCode.REFUSED,
 }

@@ -42,6 +42,17 @@ class Submitted(_Answer):
     queue_position: int | None = None
 
 
+class UploadForm(_Answer):
+    """A form that a text is uploaded by, to become the job."""
+
+    job_id: str
+    #: Where it is sent to: the service's storage.
+    url: str
+    #: What is sent before the text, as it is.
+    fields: dict[str, str]
+    expires_at: datetime
+
+
 class Job(_Answer):
     """A job as it stands."""
 

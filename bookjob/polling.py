@@ -16,6 +16,8 @@ LONGEST: Final = 3.0
 _GROWTH: Final = 1.4
 #: Seconds that a watch bears a service that does not answer, such as while it is deployed anew.
 OUTAGE_PATIENCE: Final = 120.0
+#: Seconds that an uploaded text is looked for before it must be taken to wait for a place in the queue.
+ARRIVAL_PATIENCE: Final = 60.0
 
 
 @dataclass(slots=True)
@@ -83,3 +85,21 @@ class Watch:
         if not passing or self._clock() - self._heard > OUTAGE_PATIENCE:
             raise error
         return LONGEST
+
+
+class Arrival:
+    """The looks for a job whose text was uploaded, from its upload until it is there."""
+
+    def __init__(self, job_id: str, *, wait_for_place: bool, clock: Callable[[], float]) -> None:
+        self._job_id = job_id
+        self._wait_for_place = wait_for_place
+        self._clock = clock
+        self._uploaded = clock()
+        self._interval = SHORTEST
+
+    def missed(self) -> float:
+        """Return the seconds to pause after a look that found no job; raises UploadWaits when there were enough."""
+        if not self._wait_for_place and self._clock() - self._uploaded > ARRIVAL_PATIENCE:
+            raise errors.UploadWaits(self._job_id)
+        pause, self._interval = self._interval, min(self._interval * _GROWTH, LONGEST)
+        return pause

@@ -4,8 +4,11 @@ What may be repeated, and after how long, follows RFC 9110: a GET always may; a 
 `Idempotency-Key`; everything else is tried once.
 """
 
+import html
+import json
 import os
 import random
+import re
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -24,6 +27,11 @@ MAX_ATTEMPTS: Final = 4
 FIRST_DELAY: Final = 0.5
 #: The longest pause that a `Retry-After` is followed for, in seconds; a longer one is the caller's to decide.
 MAX_RETRY_AFTER: Final = 30.0
+#: The heaviest body that one request carries, in bytes as JSON writes it into the event of a Lambda function: the 6 MiB
+#: of an event, less room for its headers.
+MAX_BODY: Final = (6 * 1024 - 64) * 1024
+#: How S3 says what was wrong.
+_STORAGE_SENTENCE: Final = re.compile(r"<Message>(.*?)</Message>", re.DOTALL)
 
 _ERRORS: Final[dict[int, type[errors.ServiceError]]] = {
     400: errors.InvalidRequest,
@@ -96,12 +104,29 @@ def parse(body: bytes, shape: type[_Answer], url: str) -> _Answer:
         raise errors.UnexpectedAnswer(url, f"{where}: {first['msg']}") from error
 
 
+def fits_one_request(call: Call) -> bool:
+    """Whether the call's body is one that the service can be sent at all."""
+    body = json.dumps(call.json, ensure_ascii=False)
+    return len(json.dumps(body, ensure_ascii=False).encode(errors="surrogatepass")) <= MAX_BODY
+
+
+def file_part(text: str) -> dict[str, tuple[str, bytes, str]]:
+    """Return a text as the last field of a form."""
+    return {"file": ("book.txt", text.encode(), "text/plain; charset=utf-8")}
+
+
+def storage_error_of(response: httpx.Response) -> errors.ServiceError:
+    """Return the error that S3's refusal of an upload stands for."""
+    found = _STORAGE_SENTENCE.search(response.text)
+    said = html.unescape(found[1]) if found else f"it answered {response.status_code}"
+    kind = errors.DocumentTooLarge if "<Code>EntityTooLarge</Code>" in response.text else _kind(response)
+    return kind(response.status_code, f"The service's storage refused the upload: {said}")
+
+
 def error_of(call: Call, response: httpx.Response) -> errors.ServiceError:
     """Return the error that an unsuccessful answer, whose body has been read, stands for."""
     retry_after = _retry_after(response)
-    kind = _ERRORS.get(
-        response.status_code, errors.ServiceFailed if response.is_server_error else errors.InvalidRequest
-    )
+    kind = _kind(response)
     if call.takes_place_in_queue and response.status_code == httpx.codes.SERVICE_UNAVAILABLE and retry_after:
         kind = errors.QueueFull
     return kind(response.status_code, _detail(response), retry_after=retry_after)
@@ -145,6 +170,11 @@ def delay_before_retry(call: Call, error: errors.BookjobError, attempt: int) -> 
 def redirect_of(response: httpx.Response) -> httpx.URL | None:
     """Return where the answer sends the caller: a signed URL, which takes no API key."""
     return response.next_request.url if response.next_request else None
+
+
+def _kind(response: httpx.Response) -> type[errors.ServiceError]:
+    unnamed = errors.ServiceFailed if response.is_server_error else errors.InvalidRequest
+    return _ERRORS.get(response.status_code, unnamed)
 
 
 def _retry_after(response: httpx.Response) -> float | None:

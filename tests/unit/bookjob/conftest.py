@@ -15,6 +15,9 @@ from bookjob.client import Client
 
 JOB_ID = "0b1f7c52-8f0e-4f0a-9d52-0f0d9e8c7b6a"
 
+#: The host that uploads go to.
+STORAGE = "storage.example"
+
 Handler = Callable[[httpx.Request], httpx.Response]
 
 
@@ -46,6 +49,13 @@ def result(**parts: Any) -> dict[str, Any]:
     return {"job_id": JOB_ID, "status": "completed", "result": reading(**parts), "token_count": 0}
 
 
+def form() -> dict[str, Any]:
+    """Return a form for an upload as the contract shows it."""
+    fields = {"key": f"incoming/uploads/public/{JOB_ID}", "policy": "cG9saWN5"}
+    url = f"https://{STORAGE}/books"
+    return {"job_id": JOB_ID, "url": url, "fields": fields, "expires_at": "2026-01-20T10:15:00Z"}
+
+
 @dataclass
 class ScriptedService:
     """Answers as it is told; what it was not told about is the contract's plainest success."""
@@ -55,6 +65,7 @@ class ScriptedService:
     #: What `POST`, `GET /result` … answer instead of success, in turn, by method and last part of the path.
     troubles: dict[tuple[str, str], list[httpx.Response | Exception]] = field(default_factory=dict)
     result: dict[str, Any] = field(default_factory=result)
+    form: dict[str, Any] = field(default_factory=form)
     files: dict[str, bytes] = field(default_factory=lambda: {"tokens": b"word\nHello\n", "book.html": b"<p>"})
     requests: list[httpx.Request] = field(default_factory=list)
 
@@ -77,6 +88,10 @@ class ScriptedService:
         return [request for request in self.requests if request.method == method]
 
     def _success(self, request: httpx.Request) -> httpx.Response:
+        if request.url.host.endswith(STORAGE):
+            return httpx.Response(204)
+        if request.url.path.endswith("/uploads"):
+            return httpx.Response(200, json=self.form)
         match request.method, request.url.path.partition("/jobs")[2].split("/")[1:]:
             case "POST", []:
                 return httpx.Response(200, json=job("pending", queue_position=1))

@@ -109,7 +109,6 @@ def test_a_job_that_ends_without_a_result_says_why(
     [
         (problem(400, "unknown model"), 2),
         (problem(401, "Missing API key"), 5),
-        (problem(413, "too long; use /v1/uploads"), 5),
         (problem(503, "The queue is full.", Retry_After="30"), 5),
         (problem(429, "Slow down.", Retry_After="3600"), 5),
         (httpx.Response(200, text="<html>"), 3),

@@ -1,0 +1,126 @@
+"""How both clients upload a text: the form, what goes with it, and the wait for the job that it becomes."""
+
+import httpx
+import pytest
+
+from bookjob import errors
+from bookjob.client import Client
+from bookjob.models import JobState
+from bookjob.polling import ARRIVAL_PATIENCE
+
+from .conftest import JOB_ID, STORAGE, Connect, ScriptedService, Time, body_of, job, problem
+
+#: 4.9 million characters, but a line end takes three bytes in Lambda's event, so there they weigh 6.3 million.
+TOO_HEAVY = "A fox.\n" * 700_000
+
+TOO_LARGE = b"<Error><Code>EntityTooLarge</Code><Message>exceeds the &quot;maximum&quot; size</Message></Error>"
+
+
+def storage_requests(service: ScriptedService) -> list[httpx.Request]:
+    return [request for request in service.requests if request.url.host == STORAGE]
+
+
+def paths(service: ScriptedService) -> list[str]:
+    return [f"{request.method} {request.url.path}" for request in service.requests]
+
+
+def test_an_upload_sends_the_forms_fields_and_then_the_text(client: Client, service: ScriptedService) -> None:
+    service.looks = [job("pending", queue_position=3)]
+
+    submitted = client.upload("Æsop’s fables.", book_id="fables")
+
+    assert (submitted.job_id, submitted.status, submitted.queue_position) == (JOB_ID, JobState.PENDING, 3)
+    assert body_of(service.requests[0]) == {"book_id": "fables"}
+    (sent,) = storage_requests(service)
+    assert sent.headers["Content-Type"].startswith("multipart/form-data")
+    fields, _, file = sent.content.decode().partition('name="file"')
+    assert all(f'name="{name}"\r\n\r\n{value}' in fields for name, value in service.form["fields"].items())
+    assert "\r\n\r\nÆsop’s fables.\r\n" in file
+
+
+def test_the_storage_is_not_shown_the_key(connect: Connect, service: ScriptedService) -> None:
+    connect(service, api_key="secret").upload("text")
+
+    assert service.requests[0].headers["X-API-Key"] == "secret"
+    assert "X-API-Key" not in storage_requests(service)[0].headers
+
+
+def test_an_upload_that_breaks_is_sent_again_by_the_same_form(client: Client, service: ScriptedService) -> None:
+    service.fail("POST", "books", httpx.WriteError("broke"), httpx.Response(503, text="<Code>SlowDown</Code>"))
+
+    client.upload("text")
+
+    assert paths(service)[:4] == ["POST /v1/uploads", "POST /books", "POST /books", "POST /books"]
+    assert all(b"text" in request.content for request in storage_requests(service))
+
+
+def test_an_upload_follows_the_storage_to_another_region(client: Client, service: ScriptedService) -> None:
+    service.fail("POST", "books", httpx.Response(307, headers={"Location": f"https://eu.{STORAGE}/books"}))
+
+    client.upload("text")
+
+    assert service.requests[2].url.host == f"eu.{STORAGE}"
+    assert b"text" in service.requests[2].content
+
+
+def test_a_refusal_of_the_storage_is_told_in_its_words(client: Client, service: ScriptedService) -> None:
+    service.fail("POST", "books", httpx.Response(400, content=TOO_LARGE), httpx.Response(403))
+
+    with pytest.raises(errors.DocumentTooLarge, match='refused the upload: exceeds the "maximum" size'):
+        client.upload("text")
+    with pytest.raises(errors.NotAllowed, match="it answered 403"):
+        client.upload("text")
+
+
+def test_an_upload_is_looked_for_until_it_is_a_job(client: Client, service: ScriptedService, time: Time) -> None:
+    service.fail("GET", JOB_ID, *[problem(404, "not yet") for _ in range(5)])
+
+    assert client.upload("text").job_id == JOB_ID
+    assert len(time.slept) == 5
+
+
+def test_an_upload_that_finds_no_place_is_left_waiting(client: Client, service: ScriptedService, time: Time) -> None:
+    service.fail("GET", JOB_ID, *[problem(404, "not yet") for _ in range(100)])
+
+    with pytest.raises(errors.UploadWaits, match=f"waits for a place.*{JOB_ID}"):
+        client.upload("text")
+    assert ARRIVAL_PATIENCE <= time.now < ARRIVAL_PATIENCE + 5
+
+
+def test_a_caller_can_wait_until_its_upload_finds_a_place(client: Client, service: ScriptedService, time: Time) -> None:
+    service.fail("POST", "uploads", *[problem(503, "The queue is full.", Retry_After="7") for _ in range(3)])
+    service.fail("GET", JOB_ID, *[problem(404, "not yet") for _ in range(100)])
+
+    assert client.upload("text", wait_for_place=True).job_id == JOB_ID
+    assert time.now > ARRIVAL_PATIENCE
+
+
+def test_a_full_queue_gives_no_form(client: Client, service: ScriptedService) -> None:
+    service.fail("POST", "uploads", problem(503, "The queue is full.", Retry_After="7"))
+
+    with pytest.raises(errors.QueueFull):
+        client.upload("text")
+    assert storage_requests(service) == []
+
+
+def test_a_text_too_heavy_for_a_request_is_uploaded_at_once(client: Client, service: ScriptedService) -> None:
+    submitted = client.submit(TOO_HEAVY, model="mini", pipeline=["entity"], idempotency_key="mine")
+
+    assert submitted.job_id == JOB_ID
+    assert paths(service)[:2] == ["POST /v1/uploads", "POST /books"]
+    assert body_of(service.requests[0]) == {"model": "mini", "pipeline": ["entity"]}
+    assert service.requests[0].headers["Idempotency-Key"] == "mine"
+
+
+def test_a_text_that_the_service_finds_too_large_is_uploaded(client: Client, service: ScriptedService) -> None:
+    service.fail("POST", "jobs", problem(413, "too large"))
+
+    client.submit("text", book_id="emma")
+
+    assert paths(service)[:3] == ["POST /v1/jobs", "POST /v1/uploads", "POST /books"]
+
+
+def test_a_text_of_five_million_plain_letters_goes_in_one_request(client: Client, service: ScriptedService) -> None:
+    client.submit("x" * 5_000_000)
+
+    assert paths(service) == ["POST /v1/jobs"]
