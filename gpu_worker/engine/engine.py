@@ -12,6 +12,7 @@ from gpu_worker.engine.analysis import Analysis
 from gpu_worker.engine.characters import Character
 from gpu_worker.engine.checkpoints import Checkpoints, Codec, NamesFound
 from gpu_worker.engine.document import Mention, Quote, Tagging, Task, Token
+from gpu_worker.engine.memory import returning_memory
 from gpu_worker.engine.options import Options
 from gpu_worker.engine.progress import Advance, Meter, Progress
 from gpu_worker.engine.tokens import read
@@ -153,7 +154,7 @@ class _Run:
         if output is not None:
             self.meter.inherit(codec.stage)
             return output
-        advance = self.meter.run(codec.stage)
+        advance = returning_memory(self.meter.run(codec.stage))
         output = compute(advance)
         if self.checkpoints:
             self.checkpoints.save(codec.stage, codec.dump(output, self.key))
