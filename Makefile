@@ -38,8 +38,8 @@ format: $(VENV)/test ## put the code into its one style
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-bench: $(VENV)/run ## measure the engine on the bundled pack
-	@exec $(BIN)/python -m benchmarks
+bench: $(VENV)/test ## measure the engine beside upstream BookNLP: BOOK=path/to/book.txt
+	@exec $(BIN)/python -m benchmarks "$(BOOK)"
 
 lock: $(VENV)/test ## pin every dependency anew, by hash, from pyproject.toml
 	$(PIP) install uv==0.13.9
