@@ -167,18 +167,18 @@ class Column(BaseModel):
 class Token(Column):
     """A row of BookNLP's `.tokens`; offsets are in bytes of the text as UTF-8."""
 
-    paragraph_ID: int  # noqa: N815
-    sentence_ID: int  # noqa: N815
-    token_ID_within_sentence: int  # noqa: N815
-    token_ID_within_document: int  # noqa: N815
+    paragraph_ID: int  # noqa: N815 - BookNLP's own name
+    sentence_ID: int  # noqa: N815 - BookNLP's own name
+    token_ID_within_sentence: int  # noqa: N815 - BookNLP's own name
+    token_ID_within_document: int  # noqa: N815 - BookNLP's own name
     word: str
     lemma: str
     byte_onset: int
     byte_offset: int
     POS_tag: str
-    fine_POS_tag: str  # noqa: N815
+    fine_POS_tag: str  # noqa: N815 - BookNLP's own name
     dependency_relation: str
-    syntactic_head_ID: int  # noqa: N815
+    syntactic_head_ID: int  # noqa: N815 - BookNLP's own name
     event: str
 
 
@@ -217,7 +217,7 @@ class Supersense(Column):
 class Event(Column):
     """A token that tells of something that happens."""
 
-    token_ID_within_document: int  # noqa: N815
+    token_ID_within_document: int  # noqa: N815 - BookNLP's own name
     word: str
     lemma: str
 

@@ -24,7 +24,7 @@ WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?:$|[,;])", re.IG
 REQUEST_ID_HEADER = "X-Request-ID"
 
 
-def tenant_of(event: Mapping[str, Any]) -> str:  # noqa: ARG001
+def tenant_of(event: Mapping[str, Any]) -> str:  # noqa: ARG001 - the event will tell once callers have keys
     """Return whose jobs the caller may see."""
     return PUBLIC
 
