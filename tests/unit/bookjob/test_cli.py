@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 
 from bookjob import cli
 from bookjob.client import Client
+from bookjob.commands import connection
 from bookjob.exit_codes import ExitCode
 
 from .conftest import JOB_ID, STATS, ScriptedService, Time, body_of, job, problem, result
@@ -35,7 +36,7 @@ def bookjob(service: ScriptedService, time: Time, monkeypatch: pytest.MonkeyPatc
         with Client(url, transport=httpx.MockTransport(service), sleep=time.sleep, clock=time) as client:
             yield client
 
-    monkeypatch.setattr(cli, "_service", scripted)
+    monkeypatch.setattr(connection, "service", scripted)
     return lambda *arguments, **more: CliRunner().invoke(cli.app, list(arguments), **more)
 
 

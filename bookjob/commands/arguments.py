@@ -1,0 +1,29 @@
+"""The arguments and options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A plain-text book (UTF-8); - reads standard input.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
+Url = Annotated[
+    str | None,
+    typer.Option(envvar="BOOKJOB_URL", metavar="URL", help="The service. [default: http://localhost:8000]"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines on standard output, one object a line.")]
+Folder = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="DIR", help="Where the files go. [default: output/BOOK]"),
+]
+BookId = Annotated[str | None, typer.Option(help="The book's name. [default: the file's name]", metavar="NAME")]
+Model = Annotated[
+    str | None, typer.Option(help="small, big, mini or custom. [default: the service's, small]", metavar="MODEL")
+]
+Pipeline = Annotated[
+    str | None,
+    typer.Option(help="Tasks, with commas: entity,quote,supersense,event,coref. [default: all]", metavar="TASKS"),
+]
+WaitForPlace = Annotated[
+    bool, typer.Option("--wait-for-place", help="While the queue is full, keep asking instead of giving up.")
+]
