@@ -7,7 +7,7 @@ goes out as it is.
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from pydantic import BaseModel
 
 from functions.api.bodies import json_object
+from functions.api.caller import Caller, Guard, caller_of
 from functions.api.validation import validated
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,6 +51,8 @@ class Endpoint:
     gives: Model | None
     #: The content types of the answer.
     types: tuple[str, ...]
+    #: Whether anyone may ask, however often: no guard stands before it, and nobody knows who asks.
+    is_open: bool
 
     def matches(self, path: str) -> bool:
         """Whether a request's path is this endpoint's, whatever its method."""
@@ -57,9 +60,13 @@ class Endpoint:
 
 
 class Endpoints:
-    """The API's table of contents: what `routes` declares, as Powertools routes it and OpenAPI describes it."""
+    """The API's table of contents: what `routes` declares, as Powertools routes it and OpenAPI describes it.
 
-    def __init__(self) -> None:
+    A request passes the guards in their order, before its body is looked at.
+    """
+
+    def __init__(self, guards: Sequence[Guard] = ()) -> None:
+        self.guards = list(guards)
         self.router = Router()  # type: ignore[no-untyped-call]
         self.table: list[Endpoint] = []
 
@@ -67,6 +74,11 @@ class Endpoints:
     def event(self) -> dict[str, Any]:
         """The event of the present request."""
         return self.router.current_event.raw_event
+
+    @property
+    def caller(self) -> Caller:
+        """Who makes the present request; an open endpoint does not know."""
+        return caller_of(self.router)
 
     def endpoint(
         self,
@@ -78,6 +90,7 @@ class Endpoints:
         headers: Mapping[str, str] = MappingProxyType({}),
         gives: Model | None = None,
         types: tuple[str, ...] = (JSON,),
+        is_open: bool = False,
     ) -> Callable[[F], F]:
         """Return the decorator that makes its function answer the method and path.
 
@@ -99,9 +112,10 @@ class Endpoints:
                 headers=headers,
                 gives=gives or (returned if inspect.isclass(returned) and issubclass(returned, BaseModel) else None),
                 types=types,
+                is_open=is_open,
             )
             self.table.append(row)
-            self.router.route(path, method)(self._route(row))
+            self.router.route(path, method, middlewares=[] if is_open else self.guards)(self._route(row))
             return function
 
         return register

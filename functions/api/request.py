@@ -1,4 +1,4 @@
-"""Who asks, and under which id, as the event of the request that is being answered tells it."""
+"""What the event of the request that is being answered tells: its id, its headers, what its caller would like."""
 
 import re
 import uuid
@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from functions.api.refusals import bad_request
-
-#: Whose jobs are whose, where no keys are asked for: all callers are one tenant.
-PUBLIC = "public"
 
 #: The longest request id that is taken over from a caller, in characters.
 LONGEST_REQUEST_ID = 128
@@ -22,11 +19,6 @@ LONGEST_WAIT = 20
 WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
 
 REQUEST_ID_HEADER = "X-Request-ID"
-
-
-def tenant_of(event: Mapping[str, Any]) -> str:  # noqa: ARG001 - the event will tell once callers have keys
-    """Return whose jobs the caller may see."""
-    return PUBLIC
 
 
 def headers_of(event: Mapping[str, Any]) -> dict[str, str]:

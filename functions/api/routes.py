@@ -7,6 +7,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import Response
 
 from functions.api import VERSION
+from functions.api.caller import identify
 from functions.api.delivery import deliver
 from functions.api.documentation import openapi_json, swagger_page
 from functions.api.endpoints import Endpoints, json_response
@@ -28,8 +29,9 @@ from functions.api.models import (
     Submission,
     Upload,
 )
-from functions.api.request import idempotency_key_of, seconds_to_wait, tenant_of
+from functions.api.request import idempotency_key_of, seconds_to_wait
 from jobs.clock import utc_now
+from jobs.keys import PUBLIC
 from jobs.model import Job
 from jobs.readiness import check_pack, readiness
 from jobs.request import JobRequest
@@ -38,7 +40,7 @@ from jobs.settings import Settings
 from jobs.upload_forms import upload_form
 
 logger = Logger()
-api = Endpoints()
+api = Endpoints(guards=(identify,))
 
 JSON, HTML, TSV = "application/json", "text/html; charset=utf-8", "text/tab-separated-values; charset=utf-8"
 FILE_TYPES = {"book": JSON, "book.html": HTML}
@@ -61,7 +63,7 @@ def jobs() -> JobService:
 
 def tenant() -> str:
     """Return whose jobs the caller of the present request may see."""
-    return tenant_of(api.event)
+    return api.caller.tenant
 
 
 def logged(job: Job) -> Job:
@@ -158,36 +160,36 @@ def file(job_id: JobId, name: FileName) -> Response[str]:
     return deliver(stored, FILE_TYPES.get(name, TSV), api.event, HARMLESS if name == "book.html" else {})
 
 
-@api.endpoint("GET", "/health")
-@api.endpoint("GET", "/v1/health")
+@api.endpoint("GET", "/health", is_open=True)
+@api.endpoint("GET", "/v1/health", is_open=True)
 def health() -> Health:
     """Tell that the API runs; nothing else is asked."""
     installed = check_pack(jobs().settings).ok
     return Health(model_status="ready" if installed else "error", version=VERSION, timestamp=utc_now())
 
 
-@api.endpoint("GET", "/ready", gives=Readiness, refuses=(503,))
-@api.endpoint("GET", "/v1/ready", gives=Readiness, refuses=(503,))
+@api.endpoint("GET", "/ready", gives=Readiness, refuses=(503,), is_open=True)
+@api.endpoint("GET", "/v1/ready", gives=Readiness, refuses=(503,), is_open=True)
 def ready() -> Response[str]:
     """Ask everything that a job needs on its way; 503 unless all of it answers."""
     checks = Readiness.of(readiness(jobs()))
     return json_response(checks, HTTPStatus.OK if checks.status == "ready" else HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-@api.endpoint("GET", "/metrics", types=(PROMETHEUS,), refuses=(503,))
+@api.endpoint("GET", "/metrics", types=(PROMETHEUS,), refuses=(503,), is_open=True)
 def metrics() -> Response[str]:
     """Tell the numbers of the deployment in Prometheus' text format."""
-    body = exposition(jobs().stats(tenant()), jobs().queue_size(), jobs().settings.max_queue_size)
+    body = exposition(jobs().stats(PUBLIC), jobs().queue_size(), jobs().settings.max_queue_size)
     return Response(HTTPStatus.OK.value, content_type=PROMETHEUS, body=body)
 
 
-@api.endpoint("GET", "/openapi.json")
+@api.endpoint("GET", "/openapi.json", is_open=True)
 def openapi() -> Response[str]:
     """Describe this API in OpenAPI 3.1."""
     return Response(HTTPStatus.OK.value, content_type=JSON, body=openapi_json(api.table), compress=True)
 
 
-@api.endpoint("GET", "/docs", types=(HTML,))
+@api.endpoint("GET", "/docs", types=(HTML,), is_open=True)
 def docs() -> Response[str]:
     """Show this API in Swagger UI."""
     return Response(HTTPStatus.OK.value, content_type=HTML, body=swagger_page(api.table), compress=True)

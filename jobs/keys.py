@@ -1,0 +1,81 @@
+"""What an API key is: an id that everyone may know, and a secret that is shown once and kept as a salted hash.
+
+A key reads `bookjob_{id}_{secret}`, so that scanners for leaked secrets can know it, and its record is found by its id
+before anything is compared. The secret is 256 random bits. Nobody can try so many, however fast the hash is, so it is
+a single SHA-256 and not scrypt, which would cost every request what it is meant to cost an attacker who guesses
+passwords. The salt keeps the digests of one table from being of use for another.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobs.clock import Instant
+
+#: Whose jobs are whose where no keys are asked for: all callers are one tenant.
+PUBLIC = "public"
+
+#: How a tenant is named: a name is part of S3 keys and of index keys, where `/` and `#` would end it.
+TENANT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+#: How a key is written.
+KEY = re.compile(r"bookjob_(?P<key_id>[0-9a-f]{12})_(?P<secret>[0-9a-f]{64})")
+
+#: Lengths of an id, a secret and a salt, in random bytes.
+ID_SIZE, SECRET_SIZE, SALT_SIZE = 6, 32, 16
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLimits:
+    """How much a key may be used, where that is not what the deployment allows every other: a token bucket."""
+
+    #: Requests per minute in the long run.
+    per_minute: int
+    #: Requests at once.
+    burst: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """One key as its record stands, which does not tell the key itself."""
+
+    key_id: str
+    #: What it is for, in its maker's words.
+    name: str
+    #: Whose jobs its holder sees.
+    tenant: str
+    salt: bytes
+    #: HMAC-SHA256 of the secret under the salt.
+    digest: bytes
+    created_at: Instant
+    limits: KeyLimits | None = None
+    #: When it was used last, to a minute or so.
+    last_used_at: Instant | None = None
+    revoked_at: Instant | None = None
+
+    def opens_with(self, secret: str) -> bool:
+        """Whether this is the key's secret; takes the same time whatever is wrong with it."""
+        return hmac.compare_digest(digest_of(secret, self.salt), self.digest)
+
+
+def new_key(name: str, tenant: str, now: datetime, limits: KeyLimits | None = None) -> tuple[ApiKey, str]:
+    """Return a new key's record, and the key itself as its holder is shown it once."""
+    key_id, secret, salt = secrets.token_hex(ID_SIZE), secrets.token_hex(SECRET_SIZE), secrets.token_bytes(SALT_SIZE)
+    record = ApiKey(
+        key_id=key_id,
+        name=name,
+        tenant=tenant,
+        salt=salt,
+        digest=digest_of(secret, salt),
+        created_at=now,
+        limits=limits,
+    )
+    return record, f"bookjob_{key_id}_{secret}"
+
+
+def digest_of(secret: str, salt: bytes) -> bytes:
+    """Return what is kept of a secret."""
+    return hmac.digest(salt, secret.encode(), hashlib.sha256)
