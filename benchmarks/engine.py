@@ -22,7 +22,8 @@ from typing import Any
 from benchmarks.comparison import Likeness, compare_all, read_files, with_clusters_named
 from gpu_worker.engine import Stage
 from gpu_worker.engine.layout import Model
-from gpu_worker.engine.pack import VOCABULARY, load_pack, read_manifest
+from gpu_worker.engine.manifest import VOCABULARY, read_manifest
+from gpu_worker.engine.pack import load_pack
 from gpu_worker.engine.upstream_layout import export, sizes_of, write_random_pack
 
 MINI = Path(__file__).parent.parent / "gpu_worker" / "packs" / "mini"

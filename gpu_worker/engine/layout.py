@@ -6,8 +6,10 @@ Shapes are torch's: a linear layer's weight is `[out, in]`, an LSTM's four gates
 
 from collections.abc import Iterator
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from gpu_worker.engine.encoder import EncoderShape
+if TYPE_CHECKING:
+    from gpu_worker.engine.encoder import EncoderShape
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -40,7 +42,7 @@ ADDED_TOKENS = {
 }
 
 
-def encoder(shape: EncoderShape, vocabulary: int) -> Shapes:
+def encoder(shape: "EncoderShape", vocabulary: int) -> Shapes:
     """Return the weights of a BERT encoder; its pooler is left out, for nothing reads it."""
     hidden, inner = shape.hidden, shape.intermediate
     shapes: Shapes = {
@@ -61,7 +63,7 @@ def encoder(shape: EncoderShape, vocabulary: int) -> Shapes:
     return shapes
 
 
-def head(model: Model, shape: EncoderShape, *, entity_tags: int, supersense_tags: int) -> Shapes:
+def head(model: Model, shape: "EncoderShape", *, entity_tags: int, supersense_tags: int) -> Shapes:
     """Return the weights that `model` has beside its encoder; tags are counted without the CRF's start and stop."""
     match model:
         case Model.TAGGER:
@@ -72,12 +74,12 @@ def head(model: Model, shape: EncoderShape, *, entity_tags: int, supersense_tags
             return _coref(shape.hidden)
 
 
-def layers_read(shape: EncoderShape) -> int:
+def layers_read(shape: "EncoderShape") -> int:
     """Return how many of the encoder's last layers the tagger reads: four, or all of an encoder with fewer."""
     return min(4, shape.layers)
 
 
-def _tagger(shape: EncoderShape, entity_tags: int, supersense_tags: int) -> Shapes:
+def _tagger(shape: "EncoderShape", entity_tags: int, supersense_tags: int) -> Shapes:
     features = layers_read(shape) * shape.hidden
     both = 2 * _TAGGER_HIDDEN
     return {

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -22,16 +20,16 @@ from torch import Tensor
 from gpu_worker.engine import layout
 from gpu_worker.engine.bio import TagSet
 from gpu_worker.engine.document import Token
-from gpu_worker.engine.encoder import Encoder, EncoderShape
+from gpu_worker.engine.encoder import Encoder
 from gpu_worker.engine.errors import PackError
 from gpu_worker.engine.layout import ADDED_TOKENS, Model
+from gpu_worker.engine.manifest import MANIFEST, VOCABULARY, WEIGHTS, Manifest, check_files, read_manifest
 from gpu_worker.engine.mention_vectors import MentionReader
 from gpu_worker.engine.networks import CorefNetwork, SpeakerNetwork, TaggerNetwork
-from gpu_worker.engine.wordpiece import CAPITALISED, WordPiece
+from gpu_worker.engine.wordpiece import CAPITALISED, SPECIAL, WordPiece
 
-MANIFEST = "manifest.json"
-WEIGHTS = "model.safetensors"
-VOCABULARY = "vocab.txt"
+#: What follows a matrix's name in the name of its rows' scales.
+SCALE = ".scale"
 
 _WORDS = "embeddings.word_embeddings.weight"
 
@@ -43,68 +41,6 @@ class Precision(StrEnum):
     BF16 = "bf16"
     #: bf16 where the device multiplies it natively, else f32.
     AUTO = "auto"
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PackFile(_Section):
-    """One file of a pack, so that a damaged or incomplete copy is seen before it is used."""
-
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    bytes: Annotated[int, Field(ge=0)]
-
-
-class EncoderSizes(_Section):
-    """The sizes of a BERT encoder, as in its `config.json`."""
-
-    layers: PositiveInt
-    hidden: PositiveInt
-    heads: PositiveInt
-    intermediate: PositiveInt
-    layer_norm_epsilon: float = 1e-12
-
-    @property
-    def shape(self) -> EncoderShape:
-        """These sizes as the encoder takes them."""
-        return EncoderShape(**self.model_dump())
-
-
-class TagSets(_Section):
-    """The tags of the tagger's two tag sets, in the order of their numbers."""
-
-    entity: tuple[str, ...]
-    supersense: tuple[str, ...]
-
-
-class Source(_Section):
-    """Something that the weights were made from, and under which licence."""
-
-    name: str
-    licence: str
-    used: str = ""
-
-
-class Manifest(_Section):
-    """What a pack says about itself (`manifest.json`)."""
-
-    format: Literal["bookjob-pack/1"]
-    name: Annotated[str, Field(min_length=1)]
-    version: Annotated[str, Field(min_length=1)]
-    licence: str
-    files: Mapping[str, PackFile]
-    #: The encoders by name. Models that name the same one share it.
-    encoders: Mapping[str, EncoderSizes]
-    models: Mapping[Model, str]
-    tag_sets: TagSets
-    #: Measured quality: task, measure, value.
-    scores: Mapping[str, Mapping[str, float]] = {}
-    attribution: tuple[Source, ...] = ()
-
-    def encoder_of(self, model: Model) -> EncoderSizes:
-        """Return the sizes of the encoder that `model` reads."""
-        return self.encoders[self.models[model]]
 
 
 @dataclass(frozen=True)
@@ -149,6 +85,7 @@ def load_pack(folder: Path, device: torch.device | str | None = None, precision:
     Raises `PackError` for a folder that is no pack, is damaged or incomplete, or is of another format.
     """
     manifest = read_manifest(folder)
+    check_files(folder, manifest)
     weights = read_weights(folder, manifest)
     device = torch.device(device if device is not None else "cuda" if torch.cuda.is_available() else "cpu")
     precision = _resolved(precision, device)
@@ -184,30 +121,6 @@ def load_pack(folder: Path, device: torch.device | str | None = None, precision:
     )
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """Read and check the manifest, and every file of the pack against it; raises `PackError`."""
-    try:
-        text = (folder / MANIFEST).read_bytes()
-    except OSError as error:
-        raise PackError(f"{folder} is not a model pack: its {MANIFEST} cannot be read ({error.strerror})") from error
-    try:
-        manifest = Manifest.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the whole file"
-        raise PackError(
-            f"{folder / MANIFEST} does not describe a pack that this engine runs: {where}: {first['msg']}"
-        ) from error
-    missing = {WEIGHTS, VOCABULARY} - manifest.files.keys()
-    if missing or set(manifest.models) != set(Model) or not set(manifest.models.values()) <= manifest.encoders.keys():
-        raise PackError(
-            f"{folder / MANIFEST} is incomplete: it must list {WEIGHTS}, {VOCABULARY} and an encoder for each model"
-        )
-    for name, expected in manifest.files.items():
-        _check_file(folder, name, expected)
-    return manifest
-
-
 def read_weights(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
     """Return the pack's tensors in f32, checked against the models' shapes; raises `PackError`.
 
@@ -217,14 +130,15 @@ def read_weights(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
         stored = load_file(folder / WEIGHTS)
     except (SafetensorError, OSError) as error:
         raise PackError(f"{folder / WEIGHTS} cannot be read as safetensors: {error}") from error
-    weights = {name: _widened(stored, name) for name in stored if not name.endswith(".scale")}
-    vocabulary = len(read_vocabulary(folder))
-    for name, shape in expected_shapes(manifest, vocabulary).items():
-        if name not in weights:
-            raise PackError(f"{folder / WEIGHTS} lacks the tensor {name}")
-        if tuple(weights[name].shape) != shape:
-            raise PackError(f"{folder / WEIGHTS}: {name} is {tuple(weights[name].shape)}, the models need {shape}")
-    return weights
+    expected = expected_shapes(manifest, len(read_vocabulary(folder)))
+    names = {name for name in stored if not name.endswith(SCALE)}
+    for name in sorted(names ^ expected.keys()):
+        what = "lacks the tensor" if name in expected else "holds a tensor that no model has:"
+        raise PackError(f"{folder / WEIGHTS} {what} {name}")
+    try:
+        return {name: _widened(stored, name, shape) for name, shape in expected.items()}
+    except ValueError as error:
+        raise PackError(f"{folder / WEIGHTS}: {error}") from error
 
 
 def expected_shapes(manifest: Manifest, vocabulary: int) -> dict[str, tuple[int, ...]]:
@@ -248,27 +162,35 @@ def expected_shapes(manifest: Manifest, vocabulary: int) -> dict[str, tuple[int,
 
 
 def read_vocabulary(folder: Path) -> dict[str, int]:
-    """Return the id of each word piece: its line in `vocab.txt`."""
-    lines = (folder / VOCABULARY).read_text(encoding="utf-8").split("\n")
-    return {piece: index for index, piece in enumerate(lines) if piece}
-
-
-def _check_file(folder: Path, name: str, expected: PackFile) -> None:
-    path = folder / name
-    if path.parent != folder:
-        raise PackError(f"{folder / MANIFEST} names {name!r}, which is not a file of the pack's own folder")
+    """Return the id of each word piece: its line in `vocab.txt`; raises `PackError`."""
+    path = folder / VOCABULARY
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise PackError(f"the pack in {folder} is incomplete: {name} cannot be read ({error.strerror})") from error
-    if len(content) != expected.bytes or hashlib.sha256(content).hexdigest() != expected.sha256:
-        raise PackError(f"the pack in {folder} is damaged: {name} does not have the bytes that its manifest tells")
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PackError(f"{path} cannot be read as a vocabulary: {error}") from error
+    vocabulary = {piece: index for index, piece in enumerate(lines) if piece}
+    if list(vocabulary.values()) != list(range(len(vocabulary))):
+        raise PackError(f"{path} is not a vocabulary of BERT: it has empty or repeated lines")
+    if missing := [token for token in SPECIAL if token not in vocabulary]:
+        raise PackError(f"{path} is not a vocabulary of BERT: it lacks {', '.join(missing)}")
+    return vocabulary
 
 
-def _widened(stored: Mapping[str, Tensor], name: str) -> Tensor:
-    scale = stored.get(f"{name}.scale")
-    tensor = stored[name].float()
-    return tensor if scale is None else tensor * scale.float()[:, None]
+def _widened(stored: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:
+    """Return a tensor in f32; raises ValueError where it is not one that the models can multiply with."""
+    tensor, scale = stored[name], stored.get(f"{name}{SCALE}")
+    if tuple(tensor.shape) != shape:
+        raise ValueError(f"{name} is {tuple(tensor.shape)}, the models need {shape}")
+    if tensor.is_floating_point() == (scale is not None):
+        raise ValueError(f"{name} is {tensor.dtype}{' with' if scale is not None else ' without'} a scale")
+    widened = tensor.float()
+    if scale is not None:
+        if tuple(scale.shape) != shape[:1]:
+            raise ValueError(f"the scale of {name} is {tuple(scale.shape)}, its rows need {shape[:1]}")
+        widened *= scale.float()[:, None]
+    if not torch.isfinite(widened).all():
+        raise ValueError(f"{name} holds what is not a finite number")
+    return widened
 
 
 def _under(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -309,9 +231,3 @@ def _resolved(precision: Precision, device: torch.device) -> Precision:
     else:
         native = bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())  # noqa: SLF001
     return Precision.BF16 if native else Precision.F32
-
-
-def describe_file(path: Path) -> PackFile:
-    """Return a file's entry for a manifest."""
-    content = path.read_bytes()
-    return PackFile(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))

@@ -20,19 +20,16 @@ from gpu_worker.engine import layout
 from gpu_worker.engine.encoder import EncoderShape
 from gpu_worker.engine.errors import PackError
 from gpu_worker.engine.layout import ADDED_TOKENS, Model
-from gpu_worker.engine.pack import (
+from gpu_worker.engine.manifest import (
     MANIFEST,
     VOCABULARY,
     WEIGHTS,
     EncoderSizes,
     Manifest,
-    Pack,
     TagSets,
     describe_file,
-    expected_shapes,
-    read_vocabulary,
-    read_weights,
 )
+from gpu_worker.engine.pack import Pack, expected_shapes, read_vocabulary, read_weights
 
 _SIZES = re.compile(r"L-(?P<layers>\d+)_H-(?P<hidden>\d+)_A-(?P<heads>\d+)")
 _NAME = re.compile(r"(entities|speaker|coref)_(.+?)(-v\d.*)?\.model")

@@ -19,7 +19,8 @@ LONGEST_WORD = 100
 #: The piece that tells an uncased model that the next word was capitalised.
 CAPITALISED = "[CAP]"
 
-_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+#: The tokens that every vocabulary of BERT holds.
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class WordPiece:
 
     def __init__(self, vocabulary: Mapping[str, int], added: Mapping[str, int]) -> None:
         self._vocabulary = vocabulary
-        self._added = {**{token: vocabulary[token] for token in _SPECIAL}, **added}
+        self._added = {**{token: vocabulary[token] for token in SPECIAL}, **added}
         self._added_pattern = re.compile("(" + "|".join(map(re.escape, self._added)) + ")")
         self._unknown = vocabulary["[UNK]"]
         self._cache: dict[str, tuple[int, ...]] = {}

@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from gpu_worker.engine.errors import PackError
 from gpu_worker.engine.layout import Model
-from gpu_worker.engine.pack import Precision, describe_file, load_pack, read_manifest, read_weights
+from gpu_worker.engine.manifest import describe_file, read_manifest
+from gpu_worker.engine.pack import Precision, load_pack, read_weights
 from tests.unit.engine import tiny
 
 
@@ -34,8 +35,18 @@ def _rewrite_weights(pack: Path, change: Callable[[dict[str, torch.Tensor]], Non
     weights = load_file(pack / "model.safetensors")
     change(weights)
     save_file(weights, pack / "model.safetensors")
-    entry = describe_file(pack / "model.safetensors").model_dump()
-    _edit(pack, lambda manifest: manifest["files"].update({"model.safetensors": entry}))
+    _list_anew(pack, "model.safetensors")
+
+
+def _rewrite_vocabulary(pack: Path, change: Callable[[bytes], bytes]) -> None:
+    (pack / "vocab.txt").write_bytes(change((pack / "vocab.txt").read_bytes()))
+    _list_anew(pack, "vocab.txt")
+
+
+def _list_anew(pack: Path, file: str) -> None:
+    """Give the manifest the file's SHA-256, as whoever meddles with it would."""
+    entry = describe_file(pack / file).model_dump()
+    _edit(pack, lambda manifest: manifest["files"].update({file: entry}))
 
 
 def test_the_bundled_pack_loads_in_two_seconds() -> None:
@@ -69,8 +80,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "another format": (lambda pack: _edit(pack, lambda m: m.update(format="other/9")), "format"),
     "a foreign field": (lambda pack: _edit(pack, lambda m: m.update(pickle="x")), "pickle"),
     "no vocabulary": (lambda pack: (pack / "vocab.txt").unlink(), "incomplete: vocab.txt"),
-    "a byte less": (_truncate, "damaged: model.safetensors"),
-    "one bit other": (_flip, "damaged: model.safetensors"),
+    "a byte less": (_truncate, r"damaged: model\.safetensors has [\d,]+ bytes, its manifest tells"),
+    "one bit other": (_flip, r"damaged: model\.safetensors has SHA-256 [0-9a-f]{64}, its manifest tells"),
     "a file not listed": (lambda pack: _edit(pack, lambda m: m["files"].pop("vocab.txt")), "incomplete"),
     "a file elsewhere": (
         lambda pack: _edit(pack, lambda m: m["files"].update({"../x": m["files"]["vocab.txt"]})),
@@ -84,6 +95,60 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a tensor of another shape": (
         lambda pack: _rewrite_weights(pack, lambda weights: weights.update({"speaker.fc.bias": torch.zeros(3)})),
         "speaker.fc.bias is",
+    ),
+    "a tensor that no model has": (
+        lambda pack: _rewrite_weights(pack, lambda weights: weights.update({"speaker.fc3.bias": torch.zeros(1)})),
+        r"no model has: speaker\.fc3\.bias",
+    ),
+    "a number that is none": (
+        lambda pack: _rewrite_weights(pack, lambda weights: weights["coref.unary1.bias"].fill_(float("nan"))),
+        r"coref\.unary1\.bias holds what is not a finite number",
+    ),
+    "whole numbers without a scale": (
+        lambda pack: _rewrite_weights(
+            pack, lambda weights: weights.update({"speaker.fc.bias": torch.zeros(100, dtype=torch.int8)})
+        ),
+        r"speaker\.fc\.bias is torch\.int8 without a scale",
+    ),
+    "a scale for other rows": (
+        lambda pack: _rewrite_weights(
+            pack,
+            lambda weights: weights.update(
+                {"speaker.fc.weight": torch.zeros(100, 64, dtype=torch.int8), "speaker.fc.weight.scale": torch.ones(9)}
+            ),
+        ),
+        r"the scale of speaker\.fc\.weight is \(9,\)",
+    ),
+    "a vocabulary of another model": (
+        lambda pack: _rewrite_vocabulary(pack, lambda lines: lines.replace(b"[SEP]", b"</s>")),
+        r"not a vocabulary of BERT: it lacks \[SEP\]",
+    ),
+    "a vocabulary with gaps": (
+        lambda pack: _rewrite_vocabulary(pack, lambda lines: lines.replace(b"\n", b"\n\n", 1)),
+        "empty or repeated lines",
+    ),
+    "a vocabulary that is no text": (
+        lambda pack: _rewrite_vocabulary(pack, lambda lines: b"\xff" + lines),
+        "cannot be read as a vocabulary",
+    ),
+    "heads that do not divide the width": (
+        lambda pack: _edit(pack, lambda m: m["encoders"]["coref"].update(heads=3)),
+        "encoders.coref: Value error, 3 heads cannot share",
+    ),
+    "more layers than the weights have": (
+        lambda pack: _edit(pack, lambda m: m["encoders"]["coref"].update(layers=3)),
+        r"lacks the tensor encoder\.coref\.encoder\.layer\.2",
+    ),
+    "a tag that continues nothing": (
+        lambda pack: _edit(pack, lambda m: m["tag_sets"]["supersense"].remove("B-noun.act")),
+        "supersense tags are not O and one B- and I-",
+    ),
+    "an entity tag of one part": (
+        lambda pack: _edit(
+            pack,
+            lambda m: m["tag_sets"].update(entity=[tag.replace("PROP_PER", "PER") for tag in m["tag_sets"]["entity"]]),
+        ),
+        "the entity tag 'B-PER' does not name a kind and a category",
     ),
     "sizes that the weights do not have": (
         lambda pack: _edit(pack, lambda m: m["encoders"]["coref"].update(hidden=64)),
@@ -103,8 +168,7 @@ def test_a_pack_that_is_not_whole_is_refused_with_the_reason(
 
 def test_a_pickle_under_the_weights_name_is_not_opened(pack: Path) -> None:
     torch.save({"a": torch.zeros(1)}, pack / "model.safetensors")
-    entry = describe_file(pack / "model.safetensors").model_dump()
-    _edit(pack, lambda manifest: manifest["files"].update({"model.safetensors": entry}))
+    _list_anew(pack, "model.safetensors")
     with pytest.raises(PackError, match="cannot be read as safetensors"):
         load_pack(pack, "cpu")
 

@@ -7,7 +7,8 @@ from gpu_worker.engine import upstream_layout
 from gpu_worker.engine.encoder import EncoderShape
 from gpu_worker.engine.errors import PackError
 from gpu_worker.engine.layout import Model
-from gpu_worker.engine.pack import Pack, load_pack, read_manifest, read_weights
+from gpu_worker.engine.manifest import read_manifest
+from gpu_worker.engine.pack import Pack, load_pack, read_weights
 from tests.unit.engine import tiny
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from gpu_worker.engine import upstream_layout
 from gpu_worker.engine.encoder import EncoderShape
 from gpu_worker.engine.layout import Model
-from gpu_worker.engine.pack import read_manifest
+from gpu_worker.engine.manifest import read_manifest
 
 MINI = Path("gpu_worker/packs/mini")
 SHAPES = {
