@@ -30,12 +30,16 @@ ID_SIZE, SECRET_SIZE, SALT_SIZE = 6, 32, 16
 
 @dataclass(frozen=True, slots=True)
 class KeyLimits:
-    """How much a key may be used, where that is not what the deployment allows every other: a token bucket."""
+    """How many requests a key may make a minute, by their kind; None where the deployment's own limit holds."""
 
-    #: Requests per minute in the long run.
-    per_minute: int
-    #: Requests at once.
-    burst: int
+    #: What makes work: submitting, uploading, retrying.
+    submissions: int | None = None
+    #: Everything else that is asked of jobs.
+    requests: int | None = None
+
+
+#: The limits of every key that was given none of its own.
+NO_LIMITS_OF_ITS_OWN = KeyLimits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +55,7 @@ class ApiKey:
     #: HMAC-SHA256 of the secret under the salt.
     digest: bytes
     created_at: Instant
-    limits: KeyLimits | None = None
+    limits: KeyLimits = NO_LIMITS_OF_ITS_OWN
     #: When it was used last, to a minute or so.
     last_used_at: Instant | None = None
     revoked_at: Instant | None = None
@@ -61,7 +65,7 @@ class ApiKey:
         return hmac.compare_digest(digest_of(secret, self.salt), self.digest)
 
 
-def new_key(name: str, tenant: str, now: datetime, limits: KeyLimits | None = None) -> tuple[ApiKey, str]:
+def new_key(name: str, tenant: str, now: datetime, limits: KeyLimits = NO_LIMITS_OF_ITS_OWN) -> tuple[ApiKey, str]:
     """Return a new key's record, and the key itself as its holder is shown it once."""
     key_id, secret, salt = secrets.token_hex(ID_SIZE), secrets.token_hex(SECRET_SIZE), secrets.token_bytes(SALT_SIZE)
     record = ApiKey(

@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 
-from jobs.keys import PUBLIC, KeyLimits
+from jobs.keys import NO_LIMITS_OF_ITS_OWN, PUBLIC, KeyLimits
 
 #: Something that a request passes on its way to its endpoint: a middleware of Powertools'. It calls the next one, or
 #: raises what the caller is answered instead.
@@ -22,8 +22,8 @@ class Caller:
     tenant: str
     #: The id of the key that it showed; None where the deployment asks for none.
     key_id: str | None = None
-    #: The key's own limits; None where those of the deployment hold.
-    limits: KeyLimits | None = None
+    #: The key's own limits.
+    limits: KeyLimits = NO_LIMITS_OF_ITS_OWN
 
 
 #: Whoever calls a deployment that asks for no keys.
