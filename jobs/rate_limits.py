@@ -15,7 +15,7 @@ there are. Which form fits is guessed from what was seen last; a wrong guess tel
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -50,10 +50,6 @@ class Traffic(StrEnum):
     REQUESTS = "requests"
 
 
-#: As how many requests one of each kind counts.
-WEIGHTS = {Traffic.SUBMISSIONS: 10, Traffic.REQUESTS: 1}
-
-
 @dataclass(frozen=True, slots=True)
 class Limit:
     """The size of a bucket: how many tokens it holds, and in how many microseconds one comes back."""
@@ -62,13 +58,9 @@ class Limit:
     refill: int
 
     @classmethod
-    def of(cls, traffic: Traffic, per_minute: int, burst: int) -> Self:
-        """Return the limit of one kind of request from that of all: so many a minute, and so many at once.
-
-        One at once there always is, even where it weighs more than all that is allowed.
-        """
-        weight = min(WEIGHTS[traffic], burst)
-        return cls(tokens=burst // weight, refill=-(-weight * MINUTE // per_minute))
+    def per_minute(cls, count: int) -> Self:
+        """Return the limit of so many a minute, which may all be made at once."""
+        return cls(tokens=count, refill=-(-MINUTE // count))
 
     @property
     def span(self) -> int:
@@ -115,7 +107,7 @@ class RateLimits:
             try:
                 full_at = self._take(bucket, now, limit, full=full)
             except self.client.exceptions.ConditionalCheckFailedException as refused:
-                self._remember(bucket, int(refused.response.get("Item", {}).get("full_at", {}).get("N", 0)))
+                self._remember(bucket, _full_at(refused.response))
             else:
                 self._remember(bucket, full_at)
                 return _allowance(limit, full_at, now, granted=True)
@@ -151,6 +143,11 @@ class RateLimits:
         self.seen[bucket] = max(full_at, self.seen.pop(bucket, 0))
         if len(self.seen) > REMEMBERED:
             self.seen.popitem(last=False)
+
+
+def _full_at(refused: Mapping[str, Any]) -> int:
+    """Return when a bucket is full again as it stood when the write was refused; 0 where there was none."""
+    return int(refused["Item"]["full_at"]["N"]) if refused.get("Item") else 0
 
 
 def _allowance(limit: Limit, full_at: int, now: int, *, granted: bool) -> Allowance:
