@@ -20,6 +20,7 @@ from gpu_worker.engine_process import BOOKNLP, EngineProcess
 from gpu_worker.logs import logger
 from gpu_worker.settings import WorkerSettings
 from gpu_worker.shutdown import Shutdown
+from gpu_worker.task_protection import TaskProtection
 from jobs.settings import PREFIX
 
 
@@ -36,8 +37,9 @@ def main(loader: str = BOOKNLP) -> int:
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     logger.append_keys(worker_id=worker_id)
     logger.info("ready")
+    protection = TaskProtection(os.environ.get("ECS_AGENT_URI") if connections.settings.task_protection else None)
     with tempfile.TemporaryDirectory(prefix="bookjob-") as home:
-        Consumer(connections, EngineProcess(loader, Path(home)), shutdown, worker_id).run()
+        Consumer(connections, EngineProcess(loader, Path(home)), shutdown, worker_id, protection).run()
     logger.info("stopped")
     return 0
 

@@ -40,6 +40,7 @@ class Connections:
             settings=settings,
             store=JobStore(session.client("dynamodb", config=CALLS), settings.table, ttl),
             documents=DocumentStore(session.client("s3", config=CALLS), settings.bucket),
-            queue=JobQueue(sqs, settings.queue_url),
+            queue=JobQueue(sqs, settings.queue_url, settings.worker_concurrency),
+            tracer=Tracer(session.client("xray", config=TRACES)),
             dead_letters=JobQueue(sqs, dead_letters) if dead_letters else None,
         )

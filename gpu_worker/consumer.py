@@ -25,6 +25,8 @@ from gpu_worker.scratch import Scratch
 from gpu_worker.shutdown import Shutdown
 from gpu_worker.sign_of_life import SignOfLife
 from gpu_worker.triage import Claim, Drop, GiveBack, triage
+from gpu_worker.task_protection import TaskProtection
+from gpu_worker.timeline import Timeline
 from jobs.errors import AWS_ERRORS, JobNotFound, LeaseLost, MoveRefused
 from jobs.model import Job, Lease, Outcome, Status
 from jobs.queue import Message
@@ -37,24 +39,38 @@ POLL = 2
 PAUSE = 5
 
 
+#: A worker outside ECS has no task that could be protected.
+UNPROTECTED = TaskProtection()
 class Consumer:
     """The single consumer of the job queue: one message, one job at a time."""
 
-    def __init__(self, connections: Connections, engine: EngineProcess, shutdown: Shutdown, worker_id: str) -> None:
+class Consumer:
+    """A consumer of the job queue: one message, one job at a time."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        engine: EngineProcess,
+        shutdown: Shutdown,
+        worker_id: str,
+        protection: TaskProtection = UNPROTECTED,
+    ) -> None:
         settings = connections.settings
         self._connections = connections
         self._engine = engine
         self._shutdown = shutdown
+        self._protection = protection
+        self._busy_at = time.monotonic()
         self._worker_id = worker_id
         self._sign = SignOfLife(
             connections.store, worker_id, connections.clock, settings.beat_seconds, settings.alive_file
         )
 
     def run(self) -> None:
-        """Consume until the worker is asked to stop."""
+        """Consume until the worker is asked to stop, or had nothing to do for as long as its settings allow."""
         try:
             self._engine.start()
-            while not self._shutdown.requested:
+            while not self._shutdown.requested and not self._idle_for_too_long():
                 self._sign.give()
                 self.consume_one()
         finally:
@@ -68,11 +84,16 @@ class Consumer:
             wait = min(POLL, int(settings.beat_seconds))
             message = self._connections.queue.receive(settings.lease_seconds, wait)
             if message is not None:
+                self._busy_at = time.monotonic()
                 self._handle(message)
         except AWS_ERRORS:
             # Nothing is lost: the message shows again when its time runs out, and the record tells what to do.
             logger.warning("AWS did not answer; trying again in a moment", exc_info=True)
             self._shutdown.wait(jittered(PAUSE))
+    def _idle_for_too_long(self) -> bool:
+        allowed = self._connections.settings.idle_exit_seconds
+        return allowed is not None and time.monotonic() - self._busy_at > allowed
+
 
     def _handle(self, message: Message) -> None:
         """Do what the records say, job by job, until the message's own job has ended or must wait."""
@@ -81,7 +102,8 @@ class Consumer:
         while in_hand:
             now = self._connections.clock()
             woken_for = self._find(message)
-            match triage(woken_for, next(store.unfinished(now), None), now):
+            concurrency = self._connections.settings.worker_concurrency
+            match triage(woken_for, store.unfinished(now), concurrency, now):
                 case Drop():
                     self._drop(message, woken_for)
                     in_hand = False
@@ -89,7 +111,8 @@ class Consumer:
                     self._give_back(message, seconds)
                     in_hand = False
                 case Claim(job):
-                    in_hand = self._run(job, message)
+                    with self._protection.held():  # from before the claim, so that no job runs unprotected
+                        in_hand = self._run(job, message)
 
     def _find(self, message: Message) -> Job | None:
         if message.job_id is None:

@@ -19,6 +19,10 @@ class WorkerSettings(Settings):
     dead_letter_queue_url: str | None = None
     #: How long the engine may be silent before it counts as hung; longer than any pack takes to load.
     engine_silence_seconds: int = Field(default=600, ge=1)
+    #: How long the queue may give a worker nothing to do before it ends; unset to wait for ever.
+    idle_exit_seconds: int | None = Field(default=None, ge=1)
+    #: Whether this worker is a task of an ECS service, which protects itself while it runs a job.
+    task_protection: bool = False
     #: A file that is touched with every sign of life, for a container's health check.
     alive_file: Path | None = None
 

@@ -1,10 +1,11 @@
 """What a message means, decided by the records alone: a message only wakes the worker."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.model import Job
+from jobs.model import Job, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +27,30 @@ class Claim:
     job: Job
 
 
-def triage(woken_for: Job | None, oldest: Job | None, now: datetime) -> Drop | GiveBack | Claim:
-    """Return what to do about a message for the job `woken_for` while `oldest` is the first unfinished one.
+def triage(
+    woken_for: Job | None, unfinished: Iterable[Job], concurrency: int, now: datetime
+) -> Drop | GiveBack | Claim:
+    """Return what to do about a message for the job `woken_for` while `unfinished` run and wait, in that order.
 
-    Messages may arrive in another order than jobs were submitted, so the oldest job runs whichever message came.
-    Since a message is dropped only when its own job has ended, every unfinished job keeps a message that wakes
-    a worker for it.
+    Messages may arrive in another order than jobs were submitted, so the oldest job that nobody holds runs whichever
+    message came, as long as fewer than `concurrency` are held. Since a message is dropped only when its own job has
+    ended, every unfinished job keeps a message that wakes a worker for it.
     """
     if woken_for is None or woken_for.status.ended:
         return Drop()
-    if oldest is None:
-        return GiveBack(1)
-    if oldest.claimable_at(now):
-        return Claim(oldest)
-    lease_left = (oldest.lease_expires_at - now).total_seconds() if oldest.lease_expires_at else 0
-    return GiveBack(max(1, math.ceil(lease_left)))
+    held, free = _front(unfinished, now)
+    if free and len(held) < concurrency:
+        return Claim(min(free, key=lambda job: job.place))
+    leases = [job.lease_expires_at - now for job in held if job.lease_expires_at is not None]
+    return GiveBack(max(1, math.ceil(min(leases).total_seconds())) if leases else 1)
+
+
+def _front(unfinished: Iterable[Job], now: datetime) -> tuple[list[Job], list[Job]]:
+    """Return the jobs that a worker holds, and those that one may take, up to the first that waits."""
+    held: list[Job] = []
+    free: list[Job] = []
+    for job in unfinished:
+        (free if job.claimable_at(now) else held).append(job)
+        if job.status is Status.PENDING:
+            break
+    return held, free

@@ -1,4 +1,4 @@
-"""The queue that wakes the worker: one SQS FIFO queue, one message group, so one book at a time and in order.
+"""The queue that wakes the workers: one SQS FIFO queue, whose message groups decide how many may be woken at once.
 
 A message says only which job; the job's record decides whether there is anything to do.
 """
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-#: All jobs are in one group: SQS hands out none of it while one of its messages is in flight.
+#: The group of all jobs where one is read at a time: SQS hands out none of it while one of its messages is in flight.
 MESSAGE_GROUP = "books"
 
 #: The longest wait that SQS allows for one long poll, in seconds.
@@ -48,15 +48,25 @@ class JobQueue:
 
     client: "SQSClient"
     url: str
+    #: How many books may be read at once.
+    concurrency: int = 1
 
     def send(self, job_id: str, occasion: str = "") -> None:
         """Queue the job; sending it again on the same occasion within five minutes is a no-op (FIFO deduplication)."""
         self.client.send_message(
             QueueUrl=self.url,
             MessageBody=Wakeup(job_id=job_id).model_dump_json(),
-            MessageGroupId=MESSAGE_GROUP,
+            MessageGroupId=self._group(job_id),
             MessageDeduplicationId=f"{job_id}{occasion}",
         )
+
+    def _group(self, job_id: str) -> str:
+        """Return the job's message group.
+
+        Where several books are read at once each job is a group of its own, so that no free worker misses a job that
+        waits behind another's; that no more than `concurrency` run, and in which order, the records decide.
+        """
+        return MESSAGE_GROUP if self.concurrency == 1 else job_id
 
     def check(self) -> None:
         """Return when the queue answers; raises what boto3 raises when it does not."""

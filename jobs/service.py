@@ -81,9 +81,10 @@ class JobService:
             settings=settings,
             store=JobStore(dynamodb, settings.table, timedelta(seconds=settings.job_ttl_seconds)),
             documents=DocumentStore(session.client("s3", config=SIGNED_FOR_S3), settings.bucket),
-            queue=JobQueue(session.client("sqs", config=CALLERS_PATIENCE), settings.queue_url),
+            queue=JobQueue(sqs, settings.queue_url, settings.worker_concurrency),
             listing=JobList(dynamodb, settings.table),
         )
+        sqs = session.client("sqs", config=CALLERS_PATIENCE)
 
     def submit(self, request: JobRequest, text: str, tenant: str) -> Job:
         """Store the text and the job and queue it; return the job, which nothing will lose from now on.

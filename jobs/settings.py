@@ -44,6 +44,8 @@ class Settings(BaseModel):
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Return the settings of this process; raises pydantic's ValidationError that names what is missing."""
+    #: How many books may be read at once, by that many workers.
+    worker_concurrency: int = Field(default=1, ge=1, le=20)
         found = {name: environment.get(PREFIX + name.upper()) for name in cls.model_fields}
         return cls.model_validate({name: value for name, value in found.items() if value})
 

@@ -345,8 +345,9 @@ class JobStore(Table):
         return not self._transact({"ConditionCheck": check}, {"Update": merged(right, wrong)})
 
     def unfinished(self, now: datetime) -> Iterator[Job]:
-        """Yield the running and the pending jobs as they stand, in order of submission."""
-        for job_id in _job_ids(self._read(QUEUE), "running", "waiting"):
+        """Yield the jobs as they stand that run, then those that wait, each in order of submission."""
+        queue = self._read(QUEUE)
+        for job_id in _job_ids(queue, "running") + _job_ids(queue, "waiting"):
             try:
                 yield self.get(job_id, now)
             except JobNotFound:
@@ -446,6 +447,5 @@ def _old_record(refused: Mapping[str, Any]) -> Job | None:
     return from_item(refused["Item"]) if refused.get("Item") else None
 
 
-def _job_ids(queue: Item, *sets: str) -> list[str]:
-    places = [place for name in sets for place in queue.get(name, {}).get("SS", [])]
-    return [job_at(place) for place in sorted(places)]
+def _job_ids(queue: Item, line: Line) -> list[str]:
+    return [job_at(place) for place in sorted(queue.get(line, {}).get("SS", []))]

@@ -260,7 +260,7 @@ class JobStats(Answer):
     worker_running: bool = Field(description="Whether a worker was heard of within its lease time.")
     max_document_size: int = Field(description="The longest text, in characters.")
     job_ttl_seconds: int
-    max_concurrent_jobs: Literal[1] = Field(description="Books are read one at a time.")
+    max_concurrent_jobs: int = Field(description="How many books are read at once.")
 
     @classmethod
     def of(cls, stats: Stats, queue_size: int, settings: Settings) -> Self:
@@ -277,7 +277,7 @@ class JobStats(Answer):
             worker_running=stats.worker_running,
             max_document_size=settings.max_document_size,
             job_ttl_seconds=settings.job_ttl_seconds,
-            max_concurrent_jobs=1,
+            max_concurrent_jobs=settings.worker_concurrency,
         )
 
 

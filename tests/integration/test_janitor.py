@@ -185,7 +185,7 @@ def test_a_job_that_lost_its_place_gets_it_back(service: JobService) -> None:
     spoil_queue_record(service, "DELETE running :place", running.place)
     look()
     assert service.store.places() == {Status.PENDING: {waiting.place}, Status.RUNNING: {running.place}}
-    assert isinstance(triage(waiting, waiting, service.clock()), Claim)
+    assert isinstance(triage(waiting, [running, waiting], 2, service.clock()), Claim)
 
 
 def test_a_place_in_the_wrong_line_changes_lines(service: JobService) -> None:
