@@ -8,6 +8,7 @@ import boto3
 from botocore.config import Config
 
 from gpu_worker.settings import WorkerSettings
+from gpu_worker.traces import Tracer
 from jobs.clock import Clock, utc_now
 from jobs.documents import DocumentStore
 from jobs.queue import JobQueue
@@ -15,6 +16,10 @@ from jobs.store import JobStore
 
 #: No call may outlast a lease of usual length: a heartbeat that hangs is worse than one that fails.
 CALLS = Config(connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 3})
+
+
+#: A trace is not worth waiting for, as when the worker's network leads to X-Ray by no way.
+TRACES = Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 1})
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class Connections:
     store: JobStore
     documents: DocumentStore
     queue: JobQueue
+    tracer: Tracer
     #: Where a copy of the message of a job goes that used up its attempts.
     dead_letters: JobQueue | None = None
     clock: Clock = utc_now

@@ -10,10 +10,11 @@ A step may be the last before the worker dies, so each leaves what the next work
 """
 
 import tempfile
+import time
 from datetime import timedelta
 from pathlib import Path
 
-from gpu_worker import publishing, retries
+from gpu_worker import metrics, publishing, retries
 from gpu_worker.attempt import Attempt
 from gpu_worker.connections import Connections
 from gpu_worker.engine_process import EngineProcess
@@ -24,9 +25,9 @@ from gpu_worker.retries import jittered, persist
 from gpu_worker.scratch import Scratch
 from gpu_worker.shutdown import Shutdown
 from gpu_worker.sign_of_life import SignOfLife
-from gpu_worker.triage import Claim, Drop, GiveBack, triage
 from gpu_worker.task_protection import TaskProtection
 from gpu_worker.timeline import Timeline
+from gpu_worker.triage import Claim, Drop, GiveBack, triage
 from jobs.errors import AWS_ERRORS, JobNotFound, LeaseLost, MoveRefused
 from jobs.model import Job, Lease, Outcome, Status
 from jobs.queue import Message
@@ -38,11 +39,9 @@ POLL = 2
 #: Seconds to wait after AWS could not be reached.
 PAUSE = 5
 
-
 #: A worker outside ECS has no task that could be protected.
 UNPROTECTED = TaskProtection()
-class Consumer:
-    """The single consumer of the job queue: one message, one job at a time."""
+
 
 class Consumer:
     """A consumer of the job queue: one message, one job at a time."""
@@ -59,9 +58,9 @@ class Consumer:
         self._connections = connections
         self._engine = engine
         self._shutdown = shutdown
+        self._worker_id = worker_id
         self._protection = protection
         self._busy_at = time.monotonic()
-        self._worker_id = worker_id
         self._sign = SignOfLife(
             connections.store, worker_id, connections.clock, settings.beat_seconds, settings.alive_file
         )
@@ -84,16 +83,16 @@ class Consumer:
             wait = min(POLL, int(settings.beat_seconds))
             message = self._connections.queue.receive(settings.lease_seconds, wait)
             if message is not None:
-                self._busy_at = time.monotonic()
                 self._handle(message)
+                self._busy_at = time.monotonic()
         except AWS_ERRORS:
             # Nothing is lost: the message shows again when its time runs out, and the record tells what to do.
             logger.warning("AWS did not answer; trying again in a moment", exc_info=True)
             self._shutdown.wait(jittered(PAUSE))
+
     def _idle_for_too_long(self) -> bool:
         allowed = self._connections.settings.idle_exit_seconds
         return allowed is not None and time.monotonic() - self._busy_at > allowed
-
 
     def _handle(self, message: Message) -> None:
         """Do what the records say, job by job, until the message's own job has ended or must wait."""
@@ -135,21 +134,24 @@ class Consumer:
             return True  # it was called off, or another worker was quicker: look at the records anew
         begin_job(job)
         logger.info("claimed")
+        metrics.job_claimed(job, now)
+        timeline = Timeline(self._connections.clock, now)
         try:
-            return self._work(job, lease, message)
+            return self._work(job, lease, message, timeline)
         except LeaseLost as lost:
             # The message is another worker's by now, or it will be: it is left alone.
             logger.warning("the lease was lost: nothing of this attempt is kept")
             publishing.withdraw(self._connections, lease, lost)
             return False
         finally:
+            self._connections.tracer.send(job, timeline, self._connections.clock())
             end_job()
 
-    def _work(self, job: Job, lease: Lease, message: Message) -> bool:
+    def _work(self, job: Job, lease: Lease, message: Message, timeline: Timeline) -> bool:
         """Run a claimed job to its end or give it back; as `_run`. Raises LeaseLost."""
         store, clock = self._connections.store, self._connections.clock
         try:
-            outcome = self._attempt(job, lease, message)
+            outcome = self._attempt(job, lease, message, timeline)
             ended = publishing.publish(self._connections, lease, outcome)
         except LeaseLost:
             raise
@@ -161,18 +163,20 @@ class Consumer:
             self._give_back(message, 0)
             return False
         except Exception as error:  # whatever went wrong ends an attempt, not the worker
+            timeline.failed = True
             return self._fail(job, lease, message, error)
         logger.info("ended", status=ended.status)
+        metrics.job_ended(ended)
         return True
 
-    def _attempt(self, job: Job, lease: Lease, message: Message) -> Outcome:
+    def _attempt(self, job: Job, lease: Lease, message: Message, timeline: Timeline) -> Outcome:
         """Return once the results are stored; the heartbeat covers everything up to there."""
         with (
             tempfile.TemporaryDirectory(dir=self._engine.home) as folder,
             Heartbeat(self._connections, self._sign, message, lease) as heartbeat,
         ):
             scratch = Scratch(Path(folder))
-            attempt = Attempt(self._connections, self._engine, heartbeat, self._shutdown, scratch)
+            attempt = Attempt(self._connections, self._engine, heartbeat, self._shutdown, scratch, timeline)
             outcome = attempt.run(job, lease)
             publishing.store_results(self._connections, lease, scratch)
             heartbeat.check()
@@ -183,10 +187,11 @@ class Consumer:
         store, settings = self._connections.store, self._connections.settings
         reason, failures = retries.reason(error), job.failures + 1
         logger.warning("the attempt failed", reason=reason, exc_info=error)
+        metrics.attempt_failed(job)
         match retries.decide(retries.kind_of(error), failures, settings.max_failures):
             case retries.Fail(exhausted):
                 counted = failures if exhausted else None
-                persist(lambda: store.fail(lease, reason, self._connections.clock(), counted))
+                metrics.job_ended(persist(lambda: store.fail(lease, reason, self._connections.clock(), counted)))
                 return True
             case retries.Retry(wait):
                 persist(lambda: store.release(job, lease, failure=reason))

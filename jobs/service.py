@@ -13,6 +13,11 @@ from typing import Self
 import boto3
 from botocore.config import Config
 
+from jobs.callbacks.desk import CallbackDesk
+from jobs.callbacks.outbox import Outbox
+from jobs.callbacks.queue import CallbackQueue
+from jobs.callbacks.secrets import SecretStore
+from jobs.callbacks.urls import check_callback_url
 from jobs.clock import Clock, isoformat, utc_now
 from jobs.cursors import opened, sealed
 from jobs.documents import FILES, DocumentStore, StoredObject, document_key, file_key, result_key
@@ -38,6 +43,7 @@ from jobs.queue import JobQueue
 from jobs.request import JobRequest, check_text, resolve_pack
 from jobs.settings import Settings
 from jobs.store import JobStore
+from jobs.tracing import current_trace
 
 #: A caller waits for the answer, so AWS gets seconds and not minutes to give one.
 CALLERS_PATIENCE = Config(connect_timeout=2, read_timeout=8, retries={"mode": "standard", "total_max_attempts": 3})
@@ -68,6 +74,7 @@ class JobService:
     documents: DocumentStore
     queue: JobQueue
     listing: JobList
+    callbacks: CallbackDesk
     clock: Clock = utc_now
     new_job_id: Callable[[], str] = _new_job_id
     sleep: Callable[[float], None] = time.sleep
@@ -77,14 +84,19 @@ class JobService:
         """Return the service over AWS, or over whatever `AWS_ENDPOINT_URL` names."""
         session = boto3.Session()
         dynamodb = session.client("dynamodb", config=CALLERS_PATIENCE)
+        sqs = session.client("sqs", config=CALLERS_PATIENCE)
         return cls(
             settings=settings,
             store=JobStore(dynamodb, settings.table, timedelta(seconds=settings.job_ttl_seconds)),
             documents=DocumentStore(session.client("s3", config=SIGNED_FOR_S3), settings.bucket),
             queue=JobQueue(sqs, settings.queue_url, settings.worker_concurrency),
             listing=JobList(dynamodb, settings.table),
+            callbacks=CallbackDesk(
+                Outbox(dynamodb, settings.table),
+                SecretStore(dynamodb, settings.table),
+                CallbackQueue(sqs, settings.callback_queue_url),
+            ),
         )
-        sqs = session.client("sqs", config=CALLERS_PATIENCE)
 
     def submit(self, request: JobRequest, text: str, tenant: str) -> Job:
         """Store the text and the job and queue it; return the job, which nothing will lose from now on.
@@ -140,6 +152,7 @@ class JobService:
 
     def _new_job(self, job_id: str, request: JobRequest, text: str, tenant: str) -> Job:
         check_text(text, self.settings)
+        check_callback_url(request.callback_url, loopback=self.settings.loopback_callbacks)
         pack, warnings = resolve_pack(request, self.settings)
         return Job(
             job_id=job_id,
@@ -153,6 +166,8 @@ class JobService:
             pipeline=request.pipeline,
             options=request.options.to_domain(),
             book_id=request.book_id,
+            callback_url=request.callback_url,
+            trace=current_trace(),
             warnings=warnings,
         )
 

@@ -24,6 +24,14 @@ class Settings(BaseModel):
     bucket: str
     #: The URL of the SQS FIFO queue.
     queue_url: str
+    #: The DynamoDB table of the API keys; only the API needs it, and only where it asks for keys.
+    keys_table: str | None = None
+    #: Whether callers are asked for an API key; where they are not, all of them are one tenant.
+    require_keys: bool = True
+    #: The URL of the SQS queue of callbacks; whoever only runs jobs needs none.
+    callback_queue_url: str = ""
+    #: Whether callbacks may go to this very machine, by plain HTTP too: for the local stack, never for a cloud.
+    loopback_callbacks: bool = False
     #: How many jobs may wait at once.
     max_queue_size: int = Field(default=10, ge=1, le=5000)
     #: The longest text, in characters.
@@ -36,6 +44,8 @@ class Settings(BaseModel):
     max_failures: int = Field(default=3, ge=1)
     #: How often a job may be begun before a message that went to the dead-letter queue ends it.
     max_attempts: int = Field(default=10, ge=1)
+    #: How many books may be read at once, by that many workers.
+    worker_concurrency: int = Field(default=1, ge=1, le=20)
     #: The packs that this deployment's worker has installed.
     packs: Annotated[frozenset[str], BeforeValidator(_split)] = frozenset({"mini"})
     #: The pack that serves `small` and `big` where their weights are not installed; unset to refuse them.
@@ -44,8 +54,6 @@ class Settings(BaseModel):
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Return the settings of this process; raises pydantic's ValidationError that names what is missing."""
-    #: How many books may be read at once, by that many workers.
-    worker_concurrency: int = Field(default=1, ge=1, le=20)
         found = {name: environment.get(PREFIX + name.upper()) for name in cls.model_fields}
         return cls.model_validate({name: value for name, value in found.items() if value})
 

@@ -14,6 +14,8 @@
 A write that its condition refuses raises `MoveRefused` (`LeaseLost` for a worker's writes) carrying the record as
 it stood. Asking again for an end that a job already came to is a no-op.
 
+A move that ends a job which came with an address to call back puts its callback beside it (`jobs/callbacks/outbox.py`).
+
 Every move that starts or ends a wait or a run changes the record `queue` (`jobs/table.py`) in the same transaction, and
 DynamoDB's `size()` of its set `waiting` bounds the queue in `submit`'s own condition.
 """
@@ -23,6 +25,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from jobs.callbacks.outbox import announcement
 from jobs.clock import isoformat
 from jobs.errors import JobNotFound, LeaseLost, MoveRefused, QueueFull
 from jobs.model import Job, Lease, Outcome, Progress, Stats, Status, job_at
@@ -57,6 +60,9 @@ HAS_EXPIRED = "expires_at <= :now AND #status <> :expired"
 IS_TOMBSTONE = "#status = :expired"
 HAS_ENDED = "#status IN (:completed, :failed, :cancelled)"
 CAN_BE_RETRIED = "#status IN (:failed, :cancelled) AND expires_at > :now"
+
+#: What every end of a run writes, beside what differs from end to end.
+WRITTEN_AT_END = ("status", "tenant_status", "completed_at", "due_at")
 
 #: What a running job's record tells of its run, as it stands while nobody holds the job.
 AT_REST: Mapping[str, object] = {
@@ -188,7 +194,7 @@ class JobStore(Table):
             "error_message": failure or job.error_message,
             **AT_REST,
         }
-        self._stop_running(lease, "be released", changes, enter="waiting")
+        self._stop_running(lease, "be released", typed(changes), enter="waiting")
         return from_item(self._read(job_key(lease.job_id)))
 
     def take_back(self, job: Job, until: datetime) -> Job:
@@ -211,7 +217,8 @@ class JobStore(Table):
             IS_CLAIMABLE, pending="pending", running="running", epoch=job.lease_epoch, now=isoformat(now)
         )
         leave = self._queue(job.place, leave=("waiting", "running"))
-        _check(self._transact(self._rewrite(job, buried, unheld), {"Update": leave}), "be buried", job)
+        told = announcement(self.table, buried)
+        _check(self._transact(self._rewrite(job, buried, unheld), {"Update": leave}, *told), "be buried", job)
         return buried
 
     def reject(self, job: Job, reason: str, now: datetime) -> Job:
@@ -222,7 +229,7 @@ class JobStore(Table):
         rejected = job.evolve(status=Status.FAILED, completed_at=now, error_message=reason, **self._expiry(now))
         new = condition(JOB_IS_NEW, now=int(now.timestamp()))
         put = merged({"TableName": self.table, "Item": to_item(rejected)}, new)
-        _check(self._transact({"Put": put}), "be rejected", job)
+        _check(self._transact({"Put": put}, *announcement(self.table, rejected)), "be rejected", job)
         return rejected
 
     def cancel(self, job: Job, now: datetime) -> Job:
@@ -232,8 +239,8 @@ class JobStore(Table):
         cancelled = job.evolve(status=Status.CANCELLED, completed_at=now, **self._expiry(now))
         pending = condition(IS_PENDING, pending="pending")
         leave = self._queue(job.place, leave=("waiting",))
-        refusals = self._transact(self._rewrite(job, cancelled, pending), {"Update": leave})
-        _check(refusals, "be cancelled", job)
+        told = announcement(self.table, cancelled)
+        _check(self._transact(self._rewrite(job, cancelled, pending), {"Update": leave}, *told), "be cancelled", job)
         return cancelled
 
     def request_cancel(self, job: Job) -> Job:
@@ -383,31 +390,34 @@ class JobStore(Table):
         }
 
     def _end(self, lease: Lease, status: Status, now: datetime, changes: Mapping[str, object]) -> Job:
-        expiry = self._expiry(now)
-        ended = {
-            "status": status,
-            **index_keys(lease.tenant, status),
-            "completed_at": isoformat(now),
-            **expiry,
-            "due_at": expiry["expires_at"],
-            "lease_expires_at": None,
-            "stage": None,
-            "eta_seconds": None,
-        }
+        found = self.find(lease.job_id)
+        if found is None:
+            raise LeaseLost(f"be {status}", lease.job_id, None)
+        at_end = {"lease_expires_at": None, "stage": None, "eta_seconds": None, **self._expiry(now), **changes}
+        ended = found.evolve(status=status, completed_at=now, **at_end)
+        item = to_item(ended)
+        written = {name: item.get(name) for name in (*WRITTEN_AT_END, *at_end)}
         try:
-            self._stop_running(lease, f"be {status}", ended | dict(changes))
+            self._stop_running(lease, f"be {status}", written, beside=announcement(self.table, ended))
         except LeaseLost as refused:
             job = refused.job
             if job is not None and job.status is status and job.lease_epoch == lease.epoch:
                 return job
             raise
-        return from_item(self._read(job_key(lease.job_id)))
+        return ended
 
-    def _stop_running(self, lease: Lease, move: str, changes: Mapping[str, object], enter: Line | None = None) -> None:
+    def _stop_running(
+        self,
+        lease: Lease,
+        move: str,
+        changes: Mapping[str, Item | None],
+        enter: Line | None = None,
+        beside: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         held = condition(HOLDS_LEASE, running="running", epoch=lease.epoch)
-        update = self._update(lease.job_id, typed(changes), held)
+        update = self._update(lease.job_id, changes, held)
         leave = self._queue(lease.place, leave=("running",), enter=enter)
-        reasons = self._transact({"Update": update}, {"Update": leave})
+        reasons = self._transact({"Update": update}, {"Update": leave}, *beside)
         if reasons:
             raise LeaseLost(move, lease.job_id, _old_record(reasons[0]))
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
+from jobs.callbacks.model import Callback, CallbackState
 from jobs.clock import Instant
 from jobs.documents import FILES
 from jobs.listing import JobFilter
@@ -92,6 +93,31 @@ class Upload(Answer):
         return cls(job_id=form.job_id, url=form.url, fields=dict(form.fields), expires_at=form.expires_at)
 
 
+class CallbackStatus(Answer):
+    """How far the telling of a job's end is; of a job that was retried, of its last end."""
+
+    url: str = Field(description="The address that the job came with.")
+    status: CallbackState = Field(
+        description="`pending` until the receiver answers 2xx; `failed` after a 410 or 24 hours of trying."
+    )
+    attempts: int
+    last_error: str | None = Field(description="Why the last attempt that failed did.")
+    next_attempt_at: Instant | None = Field(description="Null until the job ends, and once the callback is settled.")
+
+    @classmethod
+    def of(cls, job: Job, callback: Callback | None) -> Self | None:
+        """Return what is told of a job's callback; of one that has not ended there is none yet."""
+        if job.callback_url is None:
+            return None
+        return cls(
+            url=job.callback_url,
+            status=callback.state if callback else CallbackState.PENDING,
+            attempts=callback.attempts if callback else 0,
+            last_error=callback.last_error if callback else None,
+            next_attempt_at=callback.next_attempt_at if callback else None,
+        )
+
+
 class JobStatus(Answer):
     """A job as it stands now."""
 
@@ -112,10 +138,11 @@ class JobStatus(Answer):
     token_count: int | None
     expires_at: Instant | None = Field(description="When the result goes; null until the job ends.")
     warnings: tuple[str, ...] = Field(description="What differs from the request.")
+    callback: CallbackStatus | None = Field(description="Null for a job that came with no `callback_url`.")
 
     @classmethod
-    def of(cls, job: Job, queue_position: int | None) -> Self:
-        """Return the answer about a job."""
+    def of(cls, job: Job, queue_position: int | None, callback: Callback | None = None) -> Self:
+        """Return the answer about a job, and about the callback of its last end if it has ended."""
         return cls(
             job_id=job.job_id,
             status=job.status,
@@ -134,6 +161,7 @@ class JobStatus(Answer):
             token_count=job.token_count,
             expires_at=None if job.expires_at is None else datetime.fromtimestamp(job.expires_at, UTC),
             warnings=job.warnings,
+            callback=CallbackStatus.of(job, callback),
         )
 
 
