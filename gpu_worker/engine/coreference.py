@@ -71,7 +71,7 @@ def resolve(
     if not mentions:
         return []
     network = pack.coref
-    document = _Document.of(tokens, mentions, attributions, quotes)
+    document = Document.of(tokens, mentions, attributions, quotes)
     asked = [
         index
         for index, mention in enumerate(mentions)
@@ -80,14 +80,14 @@ def resolve(
     with torch.inference_mode():
         reader = reader or MentionReader(tokens, network, compat=compat)
         read = reader.read(mentions, lambda share: advance(share * _READING))
-        vectors = _with_features(read, document, network)
+        vectors = with_features(read, document, network)
         scores = _scored(document, vectors, asked, network, lambda share: advance(_READING + share * (1 - _READING)))
     lowest = max(refs) + 1 if compat else max(*refs, 0) + 1
     return _Decisions(document, refs, scores, _conflicts(gender_cats), genders).taken(lowest)
 
 
 @dataclass(frozen=True, slots=True)
-class _Document:
+class Document:
     """The mentions, and what quotes have to do with them."""
 
     mentions: Sequence[Mention]
@@ -105,7 +105,8 @@ class _Document:
         mentions: Sequence[Mention],
         attributions: Sequence[int | None],
         quotes: Sequence[Quote],
-    ) -> "_Document":
+    ) -> "Document":
+        """Place the mentions among the quotes; `attributions` holds each quote's speaker as the index of a mention."""
         quote_of = np.full(len(tokens), -1)
         for index, quote in enumerate(quotes):
             quote_of[quote.start : quote.end + 1] = index
@@ -117,7 +118,7 @@ class _Document:
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidates:
+class Candidates:
     """The candidates of some mentions, of the first mention first and each mention's in order; `[pairs]` each."""
 
     #: How many candidates each mention has, `[mentions]`.
@@ -139,7 +140,7 @@ class _Choice:
     scores_as_speaker: Sequence[float]
 
 
-def _with_features(read: MentionVectors, document: _Document, network: CorefNetwork) -> Tensor:
+def with_features(read: MentionVectors, document: Document, network: CorefNetwork) -> Tensor:
     """Return the mentions' vectors with the embeddings of their widths and of whether they are quoted."""
     device = read.states.device
     widths = np.where(read.widths <= _WIDEST, read.widths + 1, _WIDER_ROW)
@@ -149,7 +150,7 @@ def _with_features(read: MentionVectors, document: _Document, network: CorefNetw
     )
 
 
-def _candidates(asked: Integers, in_quote: NDArray[np.bool_]) -> _Candidates:
+def candidates(asked: Integers, in_quote: NDArray[np.bool_]) -> Candidates:
     """Return whom the mentions `asked` may refer to.
 
     Outside of quotes: the mentions outside of quotes among the 20 before. In a quote: any of the 20 before, and
@@ -166,11 +167,11 @@ def _candidates(asked: Integers, in_quote: NDArray[np.bool_]) -> _Candidates:
     from_last = np.cumsum(allowed[:, ::-1], axis=1)[:, ::-1]
     allowed &= from_last <= _MOST_CANDIDATES
     rows, _ = np.nonzero(allowed)
-    return _Candidates(allowed.sum(axis=1), asked[rows], others[allowed], distances[allowed])
+    return Candidates(allowed.sum(axis=1), asked[rows], others[allowed], distances[allowed])
 
 
 def _scored(
-    document: _Document,
+    document: Document,
     vectors: Tensor,
     asked: Sequence[int],
     network: CorefNetwork,
@@ -183,14 +184,12 @@ def _scored(
     at_once = _MENTIONS_AT_ONCE[vectors.device.type]
     for start in range(0, len(asked), at_once):
         batch = np.array(asked[start : start + at_once])
-        pairs = _candidates(batch, document.in_quote)
+        pairs = candidates(batch, document.in_quote)
         anaphor = to_device(pairs.anaphors, vectors.device)
         antecedent = to_device(pairs.antecedents, vectors.device)
-        first_layer = (
-            anaphors[anaphor]
-            + antecedents[antecedent]
-            + network.pair_features(vectors[anaphor] * vectors[antecedent], *_nesting(document, pairs, vectors))
-        )
+        products = vectors[anaphor] * vectors[antecedent]
+        own = network.pair_features(products, *pair_places(document, pairs, vectors.device))
+        first_layer = anaphors[anaphor] + antecedents[antecedent] + own
         both = unary[anaphor] + unary[antecedent]
         known = np.array([document.speakers[index] is not None for index in batch.tolist()])
         known &= document.in_quote[batch]
@@ -206,13 +205,12 @@ def _scored(
     return choices
 
 
-def _nesting(document: _Document, pairs: _Candidates, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def pair_places(document: Document, pairs: Candidates, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Return each pair's distance, whether the anaphor lies in the antecedent, and whether the other way round."""
     starts, ends = document.starts, document.ends
     one, other = pairs.anaphors, pairs.antecedents
     nested = (starts[one] >= starts[other]) & (ends[one] < ends[other])
     nesting = (starts[other] >= starts[one]) & (ends[other] < ends[one])
-    device = vectors.device
     return (
         to_device(pairs.distances, device),
         to_device(nested.astype(np.int64), device),
@@ -224,7 +222,7 @@ def _nesting(document: _Document, pairs: _Candidates, vectors: Tensor) -> tuple[
 class _Decisions:
     """The walk over the mentions that gives each its cluster."""
 
-    document: _Document
+    document: Document
     refs: Sequence[int]
     choices: Mapping[int, _Choice]
     #: For each category of pronouns, the pronouns of the others.

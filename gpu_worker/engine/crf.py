@@ -20,7 +20,7 @@ class Crf:
     def __init__(self, transitions: Tensor) -> None:
         """Take the scores `[to, from]`."""
         self._transitions = transitions
-        self._scores = transitions.float().cpu().numpy()
+        self._scores = transitions.detach().float().cpu().numpy()
 
     @property
     def tags(self) -> int:

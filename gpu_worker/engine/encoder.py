@@ -33,7 +33,9 @@ class _LayerNorm:
 
 
 class _Layer:
-    def __init__(self, weights: Mapping[str, Tensor], name: str, shape: EncoderShape, dtype: torch.dtype) -> None:
+    def __init__(
+        self, weights: Mapping[str, Tensor], name: str, shape: EncoderShape, dtype: torch.dtype, dropout: float
+    ) -> None:
         scale = (shape.hidden // shape.heads) ** -0.5
         parts = [
             (weights[f"{name}.attention.self.{part}.weight"], weights[f"{name}.attention.self.{part}.bias"])
@@ -49,6 +51,7 @@ class _Layer:
         self._down = _linear(weights, f"{name}.output.dense", dtype)
         self._output_norm = _LayerNorm(weights, f"{name}.output.LayerNorm", shape.layer_norm_epsilon)
         self._heads = shape.heads
+        self._dropout = dropout
 
     def __call__(
         self, x: Tensor, lengths: Counts, wanted: Tensor | None = None, counts: Counts | None = None
@@ -58,8 +61,11 @@ class _Layer:
         if wanted is not None:
             query, x = query[wanted], x[wanted]
         attended = attend(query, key, value, lengths if counts is None else counts, lengths)
-        x = self._attention_norm(x + self._attended(attended.flatten(1)))
-        return self._output_norm(x + self._down(self._up(x)))
+        x = self._attention_norm(x + self._kept(self._attended(attended.flatten(1))))
+        return self._output_norm(x + self._kept(self._down(self._up(x))))
+
+    def _kept(self, x: Tensor) -> Tensor:
+        return functional.dropout(x, self._dropout) if self._dropout else x
 
 
 class Encoder:
@@ -69,10 +75,18 @@ class Encoder:
     says how many each has.
     """
 
-    def __init__(self, weights: Mapping[str, Tensor], shape: EncoderShape, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self,
+        weights: Mapping[str, Tensor],
+        shape: EncoderShape,
+        dtype: torch.dtype = torch.float32,
+        *,
+        dropout: float = 0.0,
+    ) -> None:
         """Take f32 weights under BERT's own names (`embeddings.…`, `encoder.layer.0.…`), on their device.
 
         Matrices are multiplied in `dtype`; sums and norms stay in f32, or small errors would grow layer by layer.
+        `dropout` is the share of each layer's outputs that training leaves out.
         """
         self.shape = shape
         self.dtype = dtype
@@ -81,7 +95,7 @@ class Encoder:
             weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
         )
         self._norm = _LayerNorm(weights, "embeddings.LayerNorm", shape.layer_norm_epsilon)
-        self._layers = [_Layer(weights, f"encoder.layer.{i}", shape, dtype) for i in range(shape.layers)]
+        self._layers = [_Layer(weights, f"encoder.layer.{i}", shape, dtype, dropout) for i in range(shape.layers)]
 
     @property
     def device(self) -> torch.device:

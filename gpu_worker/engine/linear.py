@@ -22,7 +22,8 @@ class Linear:
         self._bias = bias
         self._gelu = gelu
         self._dtype = weight.dtype
-        self._reordered = weight.device.type == "cpu" and AVAILABLE
+        # A weight in training has a gradient, which oneDNN's operators do not compute.
+        self._reordered = weight.device.type == "cpu" and AVAILABLE and not weight.requires_grad
         self._weight = _onednn._reorder_linear_weight(weight) if self._reordered else weight  # noqa: SLF001
 
     def __call__(self, x: Tensor) -> Tensor:

@@ -4,8 +4,11 @@ Weights keep upstream's names (`tagger.py`, `speaker_attribution.py`, `bert_core
 """
 
 from collections.abc import Mapping
+from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gpu_worker.engine import layout
@@ -15,6 +18,16 @@ from gpu_worker.engine.encoder import Encoder
 from gpu_worker.engine.linear import Linear
 from gpu_worker.engine.recurrent import BiLstm
 from gpu_worker.engine.wordpiece import WordPiece
+
+
+class Recurrent(Protocol):
+    """A bidirectional recurrent layer over live or loaded weights, such as `BiLstm`."""
+
+    def __init__(self, weights: Mapping[str, Tensor], name: str, dtype: torch.dtype = torch.float32) -> None: ...
+
+    def __call__(self, x: Tensor, lengths: NDArray[np.int64]) -> Tensor:
+        """Return the states `[steps, batch, 2 * hidden]` for `x` `[steps, batch, features]`."""
+        ...
 
 
 class TaggerNetwork:
@@ -28,7 +41,9 @@ class TaggerNetwork:
         *,
         entity_tags: TagSet,
         supersense_tags: TagSet,
+        recurrent: type[Recurrent] = BiLstm,
     ) -> None:
+        """Build on `encoder`; training brings a `recurrent` layer of its own, which computes gradients."""
         self.encoder = encoder
         self.tokenizer = tokenizer
         self.layers_read = layout.layers_read(encoder.shape)
@@ -36,16 +51,16 @@ class TaggerNetwork:
         self.supersense_tags = supersense_tags
         #: One recurrent layer and its tag scores for each layer of nesting.
         self.entity_lstms = [
-            BiLstm(weights, "lstm1", encoder.dtype),
-            BiLstm(weights, "lstm2"),
-            BiLstm(weights, "lstm3"),
+            recurrent(weights, "lstm1", encoder.dtype),
+            recurrent(weights, "lstm2"),
+            recurrent(weights, "lstm3"),
         ]
         self.entity_scores = [_linear(weights, f"hidden2tag{layer}") for layer in (1, 2, 3)]
         self.entity_crf = Crf(weights["crf.transitions"])
-        self.event_lstm = BiLstm(weights, "flat_lstm", encoder.dtype)
+        self.event_lstm = recurrent(weights, "flat_lstm", encoder.dtype)
         self.event_scores = _linear(weights, "flat_classifier")
         self.wordnet = weights["wn_embedding.weight"]
-        self.supersense_lstm = BiLstm(weights, "supersense_lstm1", encoder.dtype)
+        self.supersense_lstm = recurrent(weights, "supersense_lstm1", encoder.dtype)
         self.supersense_scores = _linear(weights, "supersense_hidden2tag1")
         self.supersense_crf = Crf(weights["supersense_crf.transitions"])
 

@@ -33,7 +33,7 @@ _PERSON = "PER"
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class _Candidate:
+class Candidate:
     """A possible speaker; orders as upstream sorts: the nearest first, then by place in the window."""
 
     #: To the quote, in tokens.
@@ -48,7 +48,7 @@ class _Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
+class Window:
     """A quote in its surroundings; all places are pieces of the folded document."""
 
     #: Which quote, by its index.
@@ -57,7 +57,7 @@ class _Window:
     end: int
     #: The piece that stands for the quote.
     mark: int
-    candidates: Sequence[_Candidate]
+    candidates: Sequence[Candidate]
     #: First piece of each candidate, and how many it has.
     firsts: Integers
     counts: Integers
@@ -79,7 +79,7 @@ def attribute(
     """
     if not quotes:
         return []
-    folded = _Folded(quotes, mentions, tokens, pack.speaker)
+    folded = Folded(quotes, mentions, tokens, pack.speaker)
     found = [window for index in range(len(quotes)) if (window := folded.window(index)) is not None]
     with torch.inference_mode():
         best = _best(found, folded.pieces, pack.speaker, advance)
@@ -99,7 +99,7 @@ def attribute(
     return speakers
 
 
-class _Folded:
+class Folded:
     """The document with its quotes folded, as a run of items: paragraph marks, words, and marks of quotes."""
 
     def __init__(
@@ -139,7 +139,7 @@ class _Folded:
         pieces[places] = ids[np.repeat(outside > 0, self._counts)]
         return pieces
 
-    def window(self, index: int) -> _Window | None:
+    def window(self, index: int) -> Window | None:
         """Return the window around a quote, None where it holds no candidate."""
         quote = self._quotes[index]
         start, end = self._extent(quote.end)
@@ -152,7 +152,7 @@ class _Folded:
             for c in candidates
         ]
         ends = [self._pieces[c.end + 1] for c in candidates]
-        return _Window(
+        return Window(
             index,
             int(self._pieces[start] + self._breaks[start]),
             int(self._pieces[end]),
@@ -162,19 +162,19 @@ class _Folded:
             np.array(ends, np.int64) - np.array(firsts, np.int64),
         )
 
-    def _candidates(self, index: int, start: int, end: int) -> list[_Candidate]:
+    def _candidates(self, index: int, start: int, end: int) -> list[Candidate]:
         quote = self._quotes[index]
         found = []
         for other in self._quotes[bisect_left(self._quote_ends, start) : bisect_left(self._quote_ends, quote.end)]:
             distance = min(abs(other.end - quote.start), abs(other.start - quote.end))
             item = int(self._items[other.end] + (self._breaks[other.end] if other.end == start else 0))
-            found.append(_Candidate(distance, item, item, True, other.start, other.end))
+            found.append(Candidate(distance, item, item, True, other.start, other.end))
         for person in range(bisect_left(self._people_starts, start), bisect_left(self._people_starts, end)):
             first, last = self._people[person]
             if last < end:
                 distance = min(abs(last - quote.start), abs(first - quote.end))
                 first_item = int(self._items[first] + self._breaks[first])
-                found.append(_Candidate(distance, first_item, int(self._items[last + 1] - 1), False, first, last))
+                found.append(Candidate(distance, first_item, int(self._items[last + 1] - 1), False, first, last))
         return found
 
     def _extent(self, last: int) -> tuple[int, int]:
@@ -221,18 +221,18 @@ class _Folded:
 
 
 def _best(
-    found: Sequence[_Window], pieces: Integers, network: SpeakerNetwork, advance: Callable[[float], None]
-) -> list[_Candidate | None]:
+    found: Sequence[Window], pieces: Integers, network: SpeakerNetwork, advance: Callable[[float], None]
+) -> list[Candidate | None]:
     """Return each window's best candidate."""
     lengths = np.array([window.end - window.start + 2 for window in found], np.int64)
-    best: list[_Candidate | None] = [None] * len(found)
+    best: list[Candidate | None] = [None] * len(found)
 
     def read(batch: Integers) -> None:
         chosen = [found[index] for index in batch.tolist()]
-        scores = _scores(chosen, pieces, network).cpu().numpy()
+        scored = scores(chosen, pieces, network).cpu().numpy()
         start = 0
         for index, window in zip(batch.tolist(), chosen, strict=True):
-            own = scores[start : start + len(window.candidates)]
+            own = scored[start : start + len(window.candidates)]
             start += len(window.candidates)
             if len(own):
                 best[index] = window.candidates[int(own.argmax())]
@@ -244,7 +244,7 @@ def _best(
     return best
 
 
-def _scores(batch: Sequence[_Window], pieces: Integers, network: SpeakerNetwork) -> Tensor:
+def scores(batch: Sequence[Window], pieces: Integers, network: SpeakerNetwork) -> Tensor:
     """Return the score of every candidate of the windows, end to end."""
     device = network.encoder.device
     starts = np.array([window.start for window in batch])

@@ -92,7 +92,7 @@ def test_no_mentions_have_no_clusters(mini: Pack) -> None:
 def test_candidates_are_those_before_outside_of_quotes_and_for_quoted_mentions_some_ahead() -> None:
     in_quote = np.zeros(40, bool)
     in_quote[[3, 5, 12]] = True
-    found = coreference._candidates(np.array([4, 5, 30]), in_quote)
+    found = coreference.candidates(np.array([4, 5, 30]), in_quote)
     assert found.counts.tolist() == [3, 14, 19]
     assert found.antecedents[:3].tolist() == [0, 1, 2]
     assert found.distances[:3].tolist() == [12, 11, 10]
@@ -101,10 +101,10 @@ def test_candidates_are_those_before_outside_of_quotes_and_for_quoted_mentions_s
     assert 12 not in found.antecedents[17:]
 
 
-def test_a_quoted_mention_has_at_most_the_twenty_last_candidates() -> None:
+def test_a_quoted_mention_has_at_most_the_twenty_lastcandidates() -> None:
     in_quote = np.zeros(60, bool)
     in_quote[30] = True
-    found = coreference._candidates(np.array([30]), in_quote)
+    found = coreference.candidates(np.array([30]), in_quote)
     assert found.antecedents.tolist() == [*range(20, 30), *range(31, 41)]
 
 
