@@ -28,6 +28,20 @@ class JobNotFound(JobsError):
         self.job_id = job_id
 
 
+class InvalidKey(JobsError):
+    """The API key is none, or it was revoked; which of the two is not for whoever shows it to know."""
+
+    def __init__(self) -> None:
+        super().__init__("Invalid API key")
+
+
+class NoSuchKey(JobsError):
+    """No API key has this id."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"There is no key {key_id}. `bookjob keys list` shows those that there are.")
+
+
 class KeyReused(JobsError):
     """The idempotency key stands for another request."""
 
@@ -104,6 +118,23 @@ class MoveRefused(JobsError):
         super().__init__(f"Job {job_id} cannot {move}: {standing}.")
         self.move = move
         self.job = job
+
+
+class CallbackTaken(JobsError):
+    """Somebody else began an attempt at the callback, or it is settled."""
+
+    def __init__(self, callback_id: str) -> None:
+        super().__init__(f"Callback {callback_id} is not as it was seen: it is being tried, or it is settled.")
+
+
+class SecretJustRotated(JobsError):
+    """The secret before the present one is still signed with, and another rotation would end that at once."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The secret was rotated less than a day ago, and callbacks are still signed with the earlier one as well. "
+            "GET /v1/webhooks/secret tells until when; rotate again after that."
+        )
 
 
 class LeaseLost(MoveRefused):

@@ -2,8 +2,8 @@
 
 A key reads `bookjob_{id}_{secret}`, so that scanners for leaked secrets can know it, and its record is found by its id
 before anything is compared. The secret is 256 random bits. Nobody can try so many, however fast the hash is, so it is
-a single SHA-256 and not scrypt, which would cost every request what it is meant to cost an attacker who guesses
-passwords. The salt keeps the digests of one table from being of use for another.
+a single SHA-256 and not scrypt, which would cost every request what it is meant to cost whoever guesses passwords. The
+salt keeps the digests of one table from saying anything about another's.
 """
 
 import hashlib
@@ -13,13 +13,15 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from jobs.clock import Instant
 
 #: Whose jobs are whose where no keys are asked for: all callers are one tenant.
 PUBLIC = "public"
 
-#: How a tenant is named: a name is part of S3 keys and of index keys, where `/` and `#` would end it.
-TENANT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+#: How a tenant may be called: its name is part of S3 keys and of index keys, where `/` and `#` end it.
+TENANT = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 
 #: How a key is written.
 KEY = re.compile(r"bookjob_(?P<key_id>[0-9a-f]{12})_(?P<secret>[0-9a-f]{64})")
@@ -42,6 +44,19 @@ class KeyLimits:
 NO_LIMITS_OF_ITS_OWN = KeyLimits()
 
 
+class NewKey(BaseModel):
+    """What an operator says of a key that is to be made."""
+
+    model_config = ConfigDict(frozen=True)
+
+    #: What it is for.
+    name: str = Field(min_length=1, max_length=100)
+    #: Whose jobs its holder is to see.
+    tenant: str = Field(pattern=f"^{TENANT}$")
+    submissions_per_minute: int | None = Field(default=None, ge=1)
+    requests_per_minute: int | None = Field(default=None, ge=1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
     """One key as its record stands, which does not tell the key itself."""
@@ -51,9 +66,10 @@ class ApiKey:
     name: str
     #: Whose jobs its holder sees.
     tenant: str
-    salt: bytes
-    #: HMAC-SHA256 of the secret under the salt.
-    digest: bytes
+    #: Random bytes, in hexadecimal.
+    salt: str
+    #: HMAC-SHA256 of the secret under the salt, in hexadecimal.
+    digest: str
     created_at: Instant
     limits: KeyLimits = NO_LIMITS_OF_ITS_OWN
     #: When it was used last, to a minute or so.
@@ -62,24 +78,23 @@ class ApiKey:
 
     def opens_with(self, secret: str) -> bool:
         """Whether this is the key's secret; takes the same time whatever is wrong with it."""
-        return hmac.compare_digest(digest_of(secret, self.salt), self.digest)
+        return hmac.compare_digest(_digest(secret, self.salt), self.digest)
 
 
-def new_key(name: str, tenant: str, now: datetime, limits: KeyLimits = NO_LIMITS_OF_ITS_OWN) -> tuple[ApiKey, str]:
+def make_key(asked: NewKey, now: datetime) -> tuple[ApiKey, str]:
     """Return a new key's record, and the key itself as its holder is shown it once."""
-    key_id, secret, salt = secrets.token_hex(ID_SIZE), secrets.token_hex(SECRET_SIZE), secrets.token_bytes(SALT_SIZE)
+    key_id, secret, salt = (secrets.token_hex(size) for size in (ID_SIZE, SECRET_SIZE, SALT_SIZE))
     record = ApiKey(
         key_id=key_id,
-        name=name,
-        tenant=tenant,
+        name=asked.name,
+        tenant=asked.tenant,
         salt=salt,
-        digest=digest_of(secret, salt),
+        digest=_digest(secret, salt),
         created_at=now,
-        limits=limits,
+        limits=KeyLimits(asked.submissions_per_minute, asked.requests_per_minute),
     )
     return record, f"bookjob_{key_id}_{secret}"
 
 
-def digest_of(secret: str, salt: bytes) -> bytes:
-    """Return what is kept of a secret."""
-    return hmac.digest(salt, secret.encode(), hashlib.sha256)
+def _digest(secret: str, salt: str) -> str:
+    return hmac.new(bytes.fromhex(salt), secret.encode(), hashlib.sha256).hexdigest()

@@ -55,7 +55,12 @@ def to_item(job: Job) -> Item:
 
 def from_item(item: Mapping[str, Any]) -> Job:
     """Return the job of a record; attributes that a newer version wrote are ignored."""
-    return _JOB.validate_python({name: _deserialize(value) for name, value in item.items()})
+    return _JOB.validate_python(plain(item))
+
+
+def plain(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record's values out of DynamoDB's typed form; numbers are decimals."""
+    return {name: _deserialize(value) for name, value in item.items()}
 
 
 def typed(changes: Mapping[str, object]) -> dict[str, Item | None]:

@@ -16,30 +16,37 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-TABLE, BUCKET, QUEUE, DEAD_LETTER_QUEUE = "JobsTable", "Bucket", "JobsQueue", "DeadLetterQueue"
+TABLE, KEYS_TABLE, BUCKET, QUEUE, DEAD_LETTER_QUEUE = "JobsTable", "KeysTable", "Bucket", "JobsQueue", "DeadLetterQueue"
+
+#: What CloudFormation and the API spell alike.
+TABLE_PROPERTIES = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
 
 
 def create_resources(**settings: Any) -> Settings:
-    """Create a table, a bucket and a queue of new names at the environment's AWS and return settings that name them."""
+    """Create the tables, a bucket and a queue of new names at the environment's AWS; return settings that name them.
+
+    No keys are asked for but where the settings say so.
+    """
     template, suffix = Template.read(), uuid.uuid4().hex[:12]
     session = boto3.Session()
     return Settings(
         table=_create_table(session.client("dynamodb"), f"jobs-{suffix}", template.properties(TABLE)),
+        keys_table=_create_table(session.client("dynamodb"), f"keys-{suffix}", template.properties(KEYS_TABLE)),
         bucket=_create_bucket(session.client("s3"), f"books-{suffix}", template.properties(BUCKET)),
         queue_url=_create_queue(session.client("sqs"), suffix, template),
-        **settings,
+        **{"require_keys": False, **settings},
     )
 
 
 def _create_table(client: "DynamoDBClient", name: str, properties: Mapping[str, Any]) -> str:
+    stream: Any = {}
+    if "StreamSpecification" in properties:
+        stream = {"StreamSpecification": {"StreamEnabled": True, **properties["StreamSpecification"]}}
     client.create_table(
         TableName=name,
-        StreamSpecification={"StreamEnabled": True, **properties["StreamSpecification"]},
         SSESpecification={"Enabled": properties["SSESpecification"]["SSEEnabled"]},
-        **{
-            key: properties[key]
-            for key in ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
-        },
+        **{key: properties[key] for key in TABLE_PROPERTIES if key in properties},
+        **stream,
     )
     client.get_waiter("table_exists").wait(TableName=name)
     complete_table(client, name, properties)

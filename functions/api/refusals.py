@@ -1,4 +1,4 @@
-"""What HTTP itself refuses, before a request means anything: routes, methods, types and sizes."""
+"""What HTTP itself refuses, before a request means anything: callers, routes, methods, types and sizes."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -26,3 +26,8 @@ def too_large(detail: str) -> Refusal:
 def unsupported(detail: str) -> Refusal:
     """Return the refusal of a body in a form that is not read here."""
     return Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
+
+
+def unauthorized(detail: str) -> Refusal:
+    """Return the refusal of a caller who shows no key that is one."""
+    return Refusal(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": 'ApiKey realm="bookjob", header="X-API-Key"'})

@@ -1,6 +1,5 @@
 """The API's table of contents. Each route calls the job core and shapes what it says."""
 
-from functools import cache
 from http import HTTPStatus
 
 from aws_lambda_powertools import Logger
@@ -8,6 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from functions.api import VERSION
 from functions.api.caller import identify
+from functions.api.connections import jobs
 from functions.api.delivery import deliver
 from functions.api.documentation import openapi_json, swagger_page
 from functions.api.endpoints import Endpoints, json_response
@@ -35,8 +35,6 @@ from jobs.keys import PUBLIC
 from jobs.model import Job
 from jobs.readiness import check_pack, readiness
 from jobs.request import JobRequest
-from jobs.service import JobService
-from jobs.settings import Settings
 from jobs.upload_forms import upload_form
 
 logger = Logger()
@@ -55,12 +53,6 @@ IDEMPOTENCY = {
 HARMLESS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
 
 
-@cache
-def jobs() -> JobService:
-    """Return the job service, connected once for the life of the Lambda environment."""
-    return JobService.connect(Settings.from_environment())
-
-
 def tenant() -> str:
     """Return whose jobs the caller of the present request may see."""
     return api.caller.tenant
@@ -70,6 +62,12 @@ def logged(job: Job) -> Job:
     """Return the job, having made every later line of the request's log name it."""
     logger.append_keys(**job.log_context(), stage=job.stage)
     return job
+
+
+def shown(*found: Job) -> tuple[JobStatus, ...]:
+    """Return the answers about jobs, with their places in the queue and how far their callbacks are."""
+    places, callbacks = jobs().queue_positions(found), jobs().callbacks.latest(found)
+    return tuple(JobStatus.of(job, places.get(job.job_id), callbacks.get(job.job_id)) for job in found)
 
 
 @api.endpoint("POST", "/v1/jobs", headers=IDEMPOTENCY, refuses=(400, 413, 415, 422, 503))
@@ -94,15 +92,14 @@ def upload(body: JobRequest) -> Upload:
 def list_jobs(query: JobsQuery) -> JobsPage:
     """List your jobs, newest first."""
     page = jobs().page(tenant(), query.to_domain(), query.limit, query.cursor)
-    places = jobs().queue_positions(page.jobs)
-    return JobsPage(jobs=tuple(JobStatus.of(job, places.get(job.job_id)) for job in page.jobs), cursor=page.cursor)
+    return JobsPage(jobs=shown(*page.jobs), cursor=page.cursor)
 
 
 @api.endpoint("GET", "/v1/jobs/latest", refuses=(400, 404, 503))
 def latest(query: BookQuery) -> JobStatus:
     """Tell how your newest job stands, or your newest of one book."""
-    job = logged(jobs().latest(tenant(), query.book_id))
-    return JobStatus.of(job, jobs().queue_position(job))
+    (answer,) = shown(logged(jobs().latest(tenant(), query.book_id)))
+    return answer
 
 
 @api.endpoint("GET", "/v1/jobs/stats", refuses=(503,))
@@ -115,9 +112,9 @@ def stats() -> JobStats:
 def status(job_id: JobId) -> Response[str]:
     """Tell how a job stands. An expired one is told of for a day."""
     wait = seconds_to_wait(api.event)
-    job = logged(jobs().watch(job_id, tenant(), wait))
+    (answer,) = shown(logged(jobs().watch(job_id, tenant(), wait)))
     applied = {"Preference-Applied": f"wait={wait}"} if wait else {}
-    return json_response(JobStatus.of(job, jobs().queue_position(job)), HTTPStatus.OK, applied)
+    return json_response(answer, HTTPStatus.OK, applied)
 
 
 @api.endpoint("DELETE", "/v1/jobs/<job_id>", refuses=(404, 409, 503))

@@ -15,6 +15,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--worker", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--substitute", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--keys", action=argparse.BooleanOptionalAction, default=False)
     options = Options(**vars(parser.parse_args()))
     home = Home.default()
     try:

@@ -19,8 +19,12 @@ from infra.local.template import Template
 STACK = "bookjob"
 CODE_BUCKET = "bookjob-code"
 
-#: What the local stack deploys with that a cloud would not: a dead worker's job is taken up again sooner.
-LOCAL_PARAMETERS = {"LeaseSeconds": "15"}
+#: What the local stack deploys with that a cloud would not: a dead worker's job is taken up again sooner, and since
+#: nobody but this machine can ask, no keys are asked for.
+LOCAL_PARAMETERS = {"LeaseSeconds": "15", "RequireKeys": "false"}
+
+#: The template's tables, by the outputs that name them.
+TABLES = {"TableName": "JobsTable", "KeysTableName": "KeysTable"}
 
 
 class Deployment(BaseModel):
@@ -90,7 +94,8 @@ class Deployer:
         try:
             stack = client("cloudformation", self.port).describe_stacks(StackName=STACK)["Stacks"][0]
             outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-            complete_table(client("dynamodb", self.port), outputs["TableName"], self.template.properties("JobsTable"))
+            for output, table in TABLES.items():
+                complete_table(client("dynamodb", self.port), outputs[output], self.template.properties(table))
             complete_bucket(client("s3", self.port), outputs["BucketName"], self.template.properties("Bucket"))
             client("sqs", self.port).get_queue_attributes(QueueUrl=outputs["QueueUrl"], AttributeNames=["QueueArn"])
             client("apigatewayv2", self.port).get_api(ApiId=outputs["ApiId"])

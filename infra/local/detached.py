@@ -19,7 +19,7 @@ def start_detached(home: Home, options: Options) -> Running:
     Raises ServiceFailed with the reason that the other process told.
     """
     log = home.log("up")
-    switches = {"worker": options.worker, "substitute": options.substitute}
+    switches = {"worker": options.worker, "substitute": options.substitute, "keys": options.keys}
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own module
             [sys.executable, "-P", "-m", "infra.local", "--port", str(options.port)]

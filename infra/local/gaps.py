@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 def complete_table(client: "DynamoDBClient", table: str, properties: Mapping[str, Any]) -> None:
     """Give the table the TTL and the recovery that its properties ask for; doing so again changes nothing."""
-    wanted = properties["TimeToLiveSpecification"]
+    wanted = properties.get("TimeToLiveSpecification")
     standing = client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
-    if standing.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING"):
+    if wanted is not None and standing.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING"):
         client.update_time_to_live(TableName=table, TimeToLiveSpecification=wanted)
     recovery = properties["PointInTimeRecoverySpecification"]
     client.update_continuous_backups(TableName=table, PointInTimeRecoverySpecification=recovery)

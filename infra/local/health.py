@@ -62,8 +62,8 @@ def _worker(running: Running) -> Part:
     process = _process(running.children.get("worker"))
     if process is None:
         return Part(name="worker", healthy=False, detail="ended; it is started again, see logs/worker.log")
-    stats = _get(running, "/v1/jobs/stats")
-    heard = stats is not None and stats.get("worker_running") is True
+    checks = (_get(running, "/ready") or {}).get("checks", {})
+    heard = checks.get("worker", {}).get("ok") is True
     return Part(name="worker", healthy=heard, detail=process if heard else f"{process}, not heard of yet")
 
 
@@ -75,7 +75,7 @@ def _front(running: Running) -> Part:
 
 def _api(running: Running) -> Part:
     health = _get(running, "/health")
-    if health is None:
+    if health is None or "status" not in health:
         return Part(name="api", healthy=False, detail="does not answer; see logs/emulator.log")
     return Part(name="api", healthy=True, detail=f"{health.get('status')}, version {health.get('version')}")
 
@@ -87,7 +87,8 @@ def _process(identity: Identity | None) -> str | None:
 def _get(running: Running, path: str) -> Mapping[str, Any] | None:
     try:
         answer = httpx.get(f"http://127.0.0.1:{running.port}{path}", timeout=PATIENCE, trust_env=False)
-        body: Mapping[str, Any] = answer.json() if answer.is_success else {}
+        told = answer.is_success or answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
+        body: Mapping[str, Any] = answer.json() if told else {}
     except (httpx.TransportError, ValueError):
         return None
     return body or None

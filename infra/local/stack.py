@@ -40,6 +40,16 @@ class Options:
     worker: bool = True
     #: Whether the bundled pack serves `small` and `big`.
     substitute: bool = True
+    #: Whether callers are asked for an API key.
+    keys: bool = False
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """The template's parameters that say so."""
+        return {
+            "SubstitutePack": BUNDLED_PACK if self.substitute else "",
+            "RequireKeys": "true" if self.keys else "false",
+        }
 
 
 @dataclass
@@ -121,8 +131,7 @@ class LocalStack:
         self._start("emulator", [emulator.MODULE], settings, [self.lock])
         self._note(emulator_port=port)
         emulator.wait_until_ready(port, self._children["emulator"])
-        substitute = BUNDLED_PACK if self.options.substitute else ""
-        return Deployer(port, {"SubstitutePack": substitute}).deploy(self.home.deployment())
+        return Deployer(port, self.options.parameters).deploy(self.home.deployment())
 
     def _emulator_port(self) -> int:
         """Return the port that the kept state was made on, or a free one where there is none or it is taken.

@@ -16,7 +16,7 @@ from moto import mock_aws
 from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 
-from functions.api import routes
+from functions.api import connections, routes
 from functions.api.handler import logger
 from infra.local.emulator import CREDENTIALS
 from jobs.service import JobService
@@ -55,6 +55,7 @@ def service(deployment: JobService, monkeypatch: pytest.MonkeyPatch, clock: Sett
     _empty(deployment)
     service = replace(deployment, clock=clock)
     monkeypatch.setattr(routes, "jobs", lambda: service)
+    monkeypatch.setattr(connections, "keys", lambda: None)
     return service
 
 

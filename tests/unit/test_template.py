@@ -69,6 +69,22 @@ def test_a_parameter_is_by_default_what_the_setting_is(setting: str, parameter: 
     assert TEMPLATE.body["Parameters"][parameter]["Default"] == Settings.model_fields[setting].default
 
 
+def test_keys_are_asked_for_unless_a_deployment_is_told_otherwise() -> None:
+    assert environment()["BOOKJOB_REQUIRE_KEYS"] == {"Ref": "RequireKeys"}
+    assert TEMPLATE.body["Parameters"]["RequireKeys"]["Default"] == "true"
+    assert Settings.model_fields["require_keys"].default is True
+
+
+def test_no_role_but_the_apis_reaches_the_keys_and_it_can_make_none() -> None:
+    reaching = {
+        (name, action)
+        for name, statement in ALLOWED
+        for action in as_list(statement["Action"])
+        if "KeysTable" in json.dumps(statement["Resource"])
+    }
+    assert reaching == {("ApiRole", "dynamodb:GetItem"), ("ApiRole", "dynamodb:UpdateItem")}
+
+
 def test_a_message_is_hidden_as_long_as_a_lease_lasts() -> None:
     assert TEMPLATE.properties("JobsQueue")["VisibilityTimeout"] == Settings.model_fields["lease_seconds"].default
 

@@ -1,0 +1,28 @@
+"""What this function is connected to, once for the life of its Lambda environment."""
+
+from functools import cache
+
+from jobs.key_ring import KeyRing
+from jobs.key_store import KeyStore
+from jobs.service import JobService
+from jobs.settings import Settings
+
+
+@cache
+def jobs() -> JobService:
+    """Return the job service."""
+    return JobService.connect(Settings.from_environment())
+
+
+@cache
+def keys() -> KeyRing | None:
+    """Return the keys that callers are asked for; None where the deployment asks for none.
+
+    Raises RuntimeError where it does and does not say which table holds them, so that nobody is let in.
+    """
+    service = jobs()
+    if not service.settings.require_keys:
+        return None
+    if service.settings.keys_table is None:
+        raise RuntimeError("Keys are asked for and BOOKJOB_KEYS_TABLE does not say where they are kept.")
+    return KeyRing(KeyStore(service.store.client, service.settings.keys_table), service.clock)
