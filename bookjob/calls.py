@@ -2,56 +2,61 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
-from urllib.parse import quote
+from dataclasses import replace
+from typing import IO, Any, Final, TypedDict
+from urllib.parse import quote, urlencode
 
-from bookjob.models import FileName, UploadForm
+import httpx
+
+from bookjob.models import FileName, JobState, UploadForm
 from bookjob.protocol import Call
 
 STATS: Final = Call("GET", "/v1/jobs/stats")
 HEALTH: Final = Call("GET", "/health")
+#: A service that is not ready says so with a 503 that is no failure to answer.
+READY: Final = Call("GET", "/ready", accepts=frozenset({httpx.codes.SERVICE_UNAVAILABLE}))
 
 
-def submission(
-    text: str,
-    *,
-    book_id: str | None,
-    model: str | None,
-    pipeline: Sequence[str] | None,
-    options: Mapping[str, Any] | None,
-    idempotency_key: str | None,
-) -> Call:
-    """Return the call that hands a text in; what is None is left to the service."""
+class JobRequest(TypedDict, total=False):
+    """How a book is to be read. What is missing or None is left to the service."""
+
+    #: The caller's own name for the book.
+    book_id: str | None
+    #: `small`, `big`, `mini` or `custom`.
+    model: str | None
+    #: The pack that `custom` stands for.
+    custom_model_path: str | None
+    #: Some of `entity`, `quote`, `supersense`, `event` and `coref`.
+    pipeline: Sequence[str] | None
+    #: `pronominal_coref_only`, `referential_gender_cats`, `compat`.
+    options: Mapping[str, Any] | None
+
+
+def submission(text: str, request: JobRequest, idempotency_key: str | None) -> Call:
+    """Return the call that hands a text in."""
     return Call(
         "POST",
         "/v1/jobs",
         headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
-        json={"text": text} | _asked(book_id=book_id, model=model, pipeline=pipeline, options=options),
+        json={"text": text} | _given(request),
         takes_place_in_queue=True,
     )
 
 
-def upload_form(
-    *,
-    book_id: str | None,
-    model: str | None,
-    pipeline: Sequence[str] | None,
-    options: Mapping[str, Any] | None,
-    idempotency_key: str | None,
-) -> Call:
-    """Return the call that asks for a form to upload a text by; what is None is left to the service."""
-    return Call(
-        "POST",
-        "/v1/uploads",
-        headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
-        json=_asked(book_id=book_id, model=model, pipeline=pipeline, options=options),
-        takes_place_in_queue=True,
-    )
+def analysis(text: str, request: JobRequest, idempotency_key: str | None) -> Call:
+    """Return the call that hands a short text in and waits for what is found."""
+    return replace(submission(text, request, idempotency_key), path="/v1/analyze")
 
 
-def upload(form: UploadForm) -> Call:
-    """Return the call that sends a form; sent twice it stores the same object, which is one job."""
-    return Call("POST", form.url)
+def upload_form(request: JobRequest, idempotency_key: str | None) -> Call:
+    """Return the call that asks for a form to upload a text by; made twice, the form that is not sent is no job."""
+    headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+    return Call("POST", "/v1/uploads", headers=headers, json=_given(request), takes_place_in_queue=True)
+
+
+def upload(form: UploadForm, file: IO[bytes]) -> Call:
+    """Return the call that sends a form with its file; sent twice it stores the same object, which is one job."""
+    return Call("POST", form.url, form=form.fields, file=file)
 
 
 def status(job_id: str, hold: int | None) -> Call:
@@ -69,18 +74,43 @@ def file(job_id: str, name: FileName) -> Call:
     return Call("GET", f"{_job(job_id)}/files/{name}")
 
 
-def withdrawal(job_id: str) -> Call:
+def page(status: JobState | None, book_id: str | None, limit: int | None, cursor: str | None) -> Call:
+    """Return the call that lists jobs, newest first, from where the cursor of the page before points."""
+    return Call("GET", _with_query("/v1/jobs", status=status, book_id=book_id, limit=limit, cursor=cursor))
+
+
+def latest(book_id: str | None) -> Call:
+    """Return the call that looks at the newest job, or the newest of a book."""
+    return Call("GET", _with_query("/v1/jobs/latest", book_id=book_id))
+
+
+def cancel(job_id: str) -> Call:
     """Return the call that takes back a job that waits."""
     return Call("DELETE", _job(job_id), repeatable=False)
 
 
 def stop(job_id: str) -> Call:
-    """Return the call that stops a job that runs, which not every deployment knows."""
+    """Return the call that calls a job off, even if it runs."""
     return Call("POST", f"{_job(job_id)}/cancel", repeatable=False)
 
 
-def _asked(**fields: object) -> dict[str, Any]:
+def retry(job_id: str) -> Call:
+    """Return the call that queues a failed or cancelled job again."""
+    return Call("POST", f"{_job(job_id)}/retry", repeatable=False, takes_place_in_queue=True)
+
+
+def delete_result(job_id: str) -> Call:
+    """Return the call that deletes an ended job's text and result."""
+    return Call("DELETE", f"{_job(job_id)}/result", repeatable=False)
+
+
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _with_query(path: str, **fields: str | int | None) -> str:
+    query = urlencode(_given(fields))
+    return f"{path}?{query}" if query else path
 
 
 def _job(job_id: str) -> str:

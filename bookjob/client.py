@@ -1,29 +1,39 @@
 """The service from Python: submit a book, wait for it, fetch what was found."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar, Unpack
 
 import httpx
-from pydantic import BaseModel
 
-from bookjob import calls, errors, protocol
-from bookjob.models import Cancelled, FileName, Health, Job, JobState, Result, Stats, Submitted, UploadForm
-from bookjob.output import atomically
-from bookjob.polling import Arrival, Watch
-from bookjob.protocol import Call
+from bookjob import calls, conversations, errors, protocol
+from bookjob.calls import JobRequest
+from bookjob.conversations import Conversation, Exchange, Step
+from bookjob.models import (
+    Cancelled,
+    FileName,
+    Health,
+    Job,
+    JobsPage,
+    JobState,
+    Readiness,
+    Result,
+    Stats,
+    Submitted,
+)
+from bookjob.transfer import OnProgress
 
-_Answer = TypeVar("_Answer", bound=BaseModel)
 _T = TypeVar("_T")
 
 
 class Client:
     """A connection to one service; close it, or use it in a `with` statement.
 
-    Calls raise the errors of `bookjob.errors`, never those of the HTTP library.
+    Calls raise the errors of `bookjob.errors`, never those of the HTTP library. One that failed in a way that may pass
+    is made again, with growing pauses, where making it twice is as good as making it once.
     """
 
     def __init__(
@@ -67,195 +77,205 @@ class Client:
         self,
         text: str,
         *,
-        book_id: str | None = None,
-        model: str | None = None,
-        pipeline: Sequence[str] | None = None,
-        options: Mapping[str, Any] | None = None,
         wait_for_place: bool = False,
         idempotency_key: str | None = None,
+        on_progress: OnProgress | None = None,
+        **request: Unpack[JobRequest],
     ) -> Submitted:
         """Hand in a text and return the job that the service accepted; one too large for a request is uploaded.
 
         Submitting again with the same `idempotency_key` and text answers the same job; without one every call is a
         job of its own. `wait_for_place` keeps asking while the queue is full, instead of raising QueueFull. An upload
-        raises as `upload` does.
+        tells `on_progress` of its bytes, and raises as `upload` does.
         """
-        call = calls.submission(
-            text, book_id=book_id, model=model, pipeline=pipeline, options=options, idempotency_key=idempotency_key
-        )
-        if protocol.fits_one_request(call):
-            with suppress(errors.DocumentTooLarge):
-                return self._ask_for_place(call, Submitted, wait_for_place)
-        return self.upload(
-            text,
-            book_id=book_id,
-            model=model,
-            pipeline=pipeline,
-            options=options,
-            wait_for_place=wait_for_place,
-            idempotency_key=idempotency_key,
+        return self._hold(
+            conversations.submit(
+                text,
+                request,
+                wait_for_place=wait_for_place,
+                idempotency_key=idempotency_key,
+                on_progress=on_progress,
+                clock=self._clock,
+            )
         )
 
     def upload(
         self,
-        text: str,
+        text: str | Path,
         *,
-        book_id: str | None = None,
-        model: str | None = None,
-        pipeline: Sequence[str] | None = None,
-        options: Mapping[str, Any] | None = None,
         wait_for_place: bool = False,
         idempotency_key: str | None = None,
+        on_progress: OnProgress | None = None,
+        **request: Unpack[JobRequest],
     ) -> Submitted:
         """Hand in a text past the service, to its storage, and return the job once the service has made it.
 
-        The arguments are those of `submit`, but a text that comes again under a key is not compared with the first.
-        Raises UploadWaits when the queue has filled up meanwhile: the job is made when there is a place, which
-        `wait_for_place` waits for. A text that cannot be read is a failed job.
+        A path is sent as it is on the disk, never whole in memory. The other arguments are those of `submit`, but a
+        text that comes again under a key is not compared with the first. Raises UploadWaits when the queue has filled
+        up meanwhile: the job is made when there is a place, which `wait_for_place` waits for. A text that cannot be
+        read is a failed job. Raises InvalidBook when there is no such file.
         """
-        call = calls.upload_form(
-            book_id=book_id, model=model, pipeline=pipeline, options=options, idempotency_key=idempotency_key
+        return self._hold(
+            conversations.upload(
+                text,
+                request,
+                wait_for_place=wait_for_place,
+                idempotency_key=idempotency_key,
+                on_progress=on_progress,
+                clock=self._clock,
+            )
         )
-        form = self._ask_for_place(call, UploadForm, wait_for_place)
-        self._send(form, text)
-        arrival = Arrival(form.job_id, wait_for_place=wait_for_place, clock=self._clock)
-        while True:
-            try:
-                job = self.status(form.job_id)
-            except errors.NotFound:
-                self._sleep(arrival.missed())
-            else:
-                return Submitted.model_validate(job.model_dump())
+
+    def analyze(self, text: str, *, idempotency_key: str | None = None, **request: Unpack[JobRequest]) -> Result:
+        """Return what is found in a short text of up to 10,000 characters, however long it takes.
+
+        Raises InvalidRequest for a longer one, QueueFull, and JobFailed or JobCancelled when it ends without a result.
+        """
+        return self._hold(conversations.analyze(text, request, idempotency_key, self._clock))
 
     def status(self, job_id: str, *, hold: int | None = None) -> Job:
         """Return the job as it stands; with `hold`, once it changes or these seconds (20 at most) have passed."""
-        return self._ask(calls.status(job_id, hold), Job)
+        return self._hold(conversations.ask(calls.status(job_id, hold), Job))
 
-    def wait(self, job_id: str, *, on_change: Callable[[Job], None] | None = None, timeout: float | None = None) -> Job:
+    def wait(
+        self,
+        job_id: str,
+        *,
+        on_change: Callable[[Job], None] | None = None,
+        timeout: float | None = None,
+    ) -> Job:
         """Return the job once it has ended, whichever way; `on_change` is given it at first and whenever it changed.
 
         `timeout` is in seconds; without one it waits as long as it takes. Raises JobTimedOut, NotFound, and
         ServiceUnreachable or ServiceFailed when the service does not come back within two minutes.
         """
-        watch = Watch(job_id, timeout, on_change, self._clock)
-        while True:
-            hold = watch.begin()
-            try:
-                job = self.status(job_id, hold=hold)
-            except errors.BookjobError as error:
-                pause = watch.missed(error)
-            else:
-                pause = watch.saw(job)
-                if job.status.ended:
-                    return job
-            self._sleep(pause)
+        return self._hold(conversations.wait(job_id, on_change=on_change, timeout=timeout, clock=self._clock))
 
     def result(self, job_id: str) -> Result:
         """Return what was found in a finished job's book; raises NotReady, Conflict (it failed) or NotFound."""
-        return self._ask(calls.result(job_id), Result)
+        return self._hold(conversations.ask(calls.result(job_id), Result))
 
-    def download_result(self, job_id: str, path: Path) -> None:
+    def download_result(self, job_id: str, path: Path, *, on_progress: OnProgress | None = None) -> None:
         """Write the result as the service sends it, a JSON document, to a file; errors as for `result`.
 
-        The file appears whole or not at all, and is never held in memory.
+        The file appears whole or not at all, and is never held in memory. `on_progress` is told of the bytes that
+        travel, which are fewer than those written. Raises OutputNotWritable.
         """
-        self._download(calls.result(job_id), path)
+        self._hold(conversations.download(calls.result(job_id), path, on_progress))
 
-    def download_file(self, job_id: str, name: FileName, path: Path) -> None:
-        """Write one of BookNLP's own files, byte for byte, to a file; NotFound also when the job did not make it."""
-        self._download(calls.file(job_id, name), path)
+    def download_file(
+        self,
+        job_id: str,
+        name: FileName,
+        path: Path,
+        *,
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        """Write one of BookNLP's own files, byte for byte, to a file, as `download_result` does.
 
-    def cancel(self, job_id: str) -> JobState:
-        """Call a job off and return its state: `cancelled`, or `running` while its worker is being stopped.
-
-        Raises Conflict when it has ended already, or runs and the deployment cannot stop it, and NotFound.
+        Raises NotFound also when the job did not make it.
         """
-        try:
-            return self._ask(calls.withdrawal(job_id), Cancelled).status
-        except errors.Conflict as conflict:
-            try:
-                return self._ask(calls.stop(job_id), Cancelled).status
-            except errors.ServiceError as error:
-                if protocol.knows_no_stop(error):
-                    raise conflict from None
-                raise
+        self._hold(conversations.download(calls.file(job_id, name), path, on_progress))
+
+    def page(
+        self,
+        *,
+        status: JobState | None = None,
+        book_id: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> JobsPage:
+        """Return some of your jobs, newest first, and the cursor that leads to the next of the same choice.
+
+        `limit` is 1 to 100, by default 20. Raises InvalidRequest, for a cursor of another choice too.
+        """
+        return self._hold(conversations.ask(calls.page(status, book_id, limit, cursor), JobsPage))
+
+    def jobs(
+        self, *, status: JobState | None = None, book_id: str | None = None, page_size: int | None = None
+    ) -> Iterator[Job]:
+        """Go through all your jobs, newest first, page by page as they are asked for; errors as for `page`."""
+        cursor = None
+        while True:
+            page = self.page(status=status, book_id=book_id, limit=page_size, cursor=cursor)
+            yield from page.jobs
+            if (cursor := page.cursor) is None:
+                return
+
+    def latest(self, *, book_id: str | None = None) -> Job:
+        """Return your newest job, or your newest of one book; raises NotFound when there is none."""
+        return self._hold(conversations.ask(calls.latest(book_id), Job))
+
+    def cancel(self, job_id: str) -> Cancelled:
+        """Call off a job that waits; raises Conflict once it runs or has ended, and NotFound."""
+        return self._hold(conversations.ask(calls.cancel(job_id), Cancelled))
+
+    def stop(self, job_id: str) -> Cancelled:
+        """Call off a job whether it waits or runs; one that runs is `running` until its worker has stopped it.
+
+        That takes five seconds at most. Raises Conflict when it has ended, and NotFound.
+        """
+        return self._hold(conversations.ask(calls.stop(job_id), Cancelled))
+
+    def retry(self, job_id: str) -> Submitted:
+        """Queue a failed or cancelled job again, to go on after the last stage that it finished, and return it.
+
+        Raises Conflict for a job in any other state or whose text is gone, QueueFull, and NotFound.
+        """
+        return self._hold(conversations.ask(calls.retry(job_id), Submitted))
+
+    def delete_result(self, job_id: str) -> None:
+        """Delete an ended job's text and result now; it is `expired` from then on.
+
+        Raises Conflict while it waits or runs, and NotFound when they are gone already.
+        """
+        self._hold(conversations.tell(calls.delete_result(job_id)))
 
     def stats(self) -> Stats:
         """Return how busy the service is and what it allows."""
-        return self._ask(calls.STATS, Stats)
+        return self._hold(conversations.ask(calls.STATS, Stats))
 
     def health(self) -> Health:
         """Return whether the service answers."""
-        return self._ask(calls.HEALTH, Health)
+        return self._hold(conversations.ask(calls.HEALTH, Health))
 
-    def _ask_for_place(self, call: Call, shape: type[_Answer], wait_for_place: bool) -> _Answer:
-        while True:
+    def ready(self) -> Readiness:
+        """Return whether all that a job needs on its way answers, each dependency with a sentence."""
+        return self._hold(conversations.ask(calls.READY, Readiness))
+
+    def _hold(self, conversation: Conversation[_T]) -> _T:
+        """Take each step of a conversation and return what comes of it."""
+        with closing(conversation):
             try:
-                return self._ask(call, shape)
-            except errors.QueueFull as full:
-                if not wait_for_place:
-                    raise
-                self._sleep(full.retry_after or 1.0)
+                step = next(conversation)
+                while True:
+                    try:
+                        answer = self._take(step)
+                    except errors.BookjobError as error:
+                        step = conversation.throw(error)
+                    else:
+                        step = conversation.send(answer)
+            except StopIteration as end:
+                outcome: _T = end.value
+                return outcome
 
-    def _ask(self, call: Call, shape: type[_Answer]) -> _Answer:
-        def attempt() -> _Answer:
-            with self._answer(call) as response:
-                return protocol.parse(response.read(), shape, self.url)
+    def _take(self, step: Step) -> httpx.Response | None:
+        if isinstance(step, Exchange):
+            return self._exchange(step)
+        self._sleep(step.seconds)
+        return None
 
-        return self._with_retries(call, attempt)
-
-    def _download(self, call: Call, path: Path) -> None:
-        def attempt() -> None:
-            with self._answer(call) as response, atomically(path) as file:
-                for chunk in response.iter_bytes():
-                    file.write(chunk)
-
-        self._with_retries(call, attempt)
-
-    def _send(self, form: UploadForm, text: str) -> None:
-        part = protocol.file_part(text)
-
-        def attempt() -> None:
-            try:
-                # A new bucket's address leads elsewhere (307) until all of AWS knows where it is.
-                response = self._http.post(form.url, data=form.fields, files=part, follow_redirects=True)
-            except httpx.HTTPError as error:
-                raise protocol.unreachable(self.url, error) from error
-            if not response.is_success:
-                raise protocol.storage_error_of(response)
-
-        self._with_retries(calls.upload(form), attempt)
-
-    def _with_retries(self, call: Call, attempt: Callable[[], _T]) -> _T:
-        made = 0
-        while True:
-            made += 1
-            try:
-                return attempt()
-            except errors.BookjobError as error:
-                delay = protocol.delay_before_retry(call, error, made)
-                if delay is None:
-                    raise
-                self._sleep(delay)
-
-    @contextmanager
-    def _answer(self, call: Call) -> Iterator[httpx.Response]:
-        """Yield the successful answer to one attempt, its body not yet read; anything else is raised as our error."""
+    def _exchange(self, exchange: Exchange) -> httpx.Response:
+        call = exchange.call
+        request = self._http.build_request(**call.arguments(self._key_header))
         try:
-            headers = self._key_header | call.headers
-            with self._http.stream(call.method, call.path, headers=headers, json=call.json) as response:
-                elsewhere = protocol.redirect_of(response)
-                if elsewhere is None:
-                    yield _successful(call, response)
-                    return
-            with self._http.stream("GET", elsewhere, follow_redirects=True) as response:
-                yield _successful(call, response)
+            response = self._http.send(request, stream=True, follow_redirects=call.goes_to_storage)
+            with closing(response):
+                if exchange.save is None or not response.is_success:
+                    response.read()
+                else:
+                    for piece in response.iter_bytes():
+                        exchange.save(response, piece)
+                return response
         except httpx.HTTPError as error:
-            raise protocol.unreachable(self.url, error) from error
-
-
-def _successful(call: Call, response: httpx.Response) -> httpx.Response:
-    if response.is_success:
-        return response
-    response.read()
-    raise protocol.error_of(call, response)
+            raise protocol.unreachable(call, self.url, error) from error

@@ -28,11 +28,20 @@ class OutputNotWritable(BookjobError):
 class ServiceUnreachable(BookjobError):
     """No answer came from the service at all."""
 
-    def __init__(self, url: str, reason: str) -> None:
-        super().__init__(
-            f"No answer from {url} ({reason}). "
-            "Start a service there with `bookjob up`, or name another with --url or BOOKJOB_URL."
-        )
+    _SENTENCE = (
+        "No answer from {} ({}). Start a service there with `bookjob up`, or name another with --url or BOOKJOB_URL."
+    )
+
+    def __init__(self, where: str, reason: str, *, never_sent: bool = False) -> None:
+        super().__init__(self._SENTENCE.format(where, reason))
+        #: Whether it is certain that the service has not seen the call.
+        self.never_sent = never_sent
+
+
+class StorageUnreachable(ServiceUnreachable):
+    """The service answered, but not its storage, which large texts and results travel to and from directly."""
+
+    _SENTENCE = "No answer from the service's storage, {} ({}). Is a firewall in between? Otherwise try again later."
 
 
 class UnexpectedAnswer(BookjobError):

@@ -84,6 +84,14 @@ class Job(_Answer):
     warnings: tuple[str, ...] = ()
 
 
+class JobsPage(_Answer):
+    """Some jobs, newest first."""
+
+    jobs: tuple[Job, ...]
+    #: Leads to the next page; None after the last.
+    cursor: str | None = None
+
+
 class Cancelled(_Answer):
     """The answer to a cancellation: `cancelled`, or `running` while a worker is being stopped."""
 
@@ -118,6 +126,21 @@ class Health(_Answer):
     model_status: str | None = None
     version: str | None = None
     timestamp: datetime | None = None
+
+
+class Check(_Answer):
+    """What came of looking at one dependency."""
+
+    ok: bool
+    detail: str
+
+
+class Readiness(_Answer):
+    """Whether everything that a job needs on its way answers: `ready` or `not ready`."""
+
+    status: str
+    detail: str
+    checks: dict[str, Check]
 
 
 class Token(TypedDict):

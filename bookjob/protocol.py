@@ -1,7 +1,7 @@
 """How a call to the service is made and its answer read, without any I/O, so that each rule stands once.
 
 What may be repeated, and after how long, follows RFC 9110: a GET always may; a submission may because it carries an
-`Idempotency-Key`; everything else is tried once.
+`Idempotency-Key`; everything else may where it is certain that the service has not acted on it.
 """
 
 import html
@@ -9,8 +9,10 @@ import json
 import os
 import random
 import re
+import time
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from email.utils import parsedate_to_datetime
+from typing import IO, Any, Final, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -54,13 +56,35 @@ class Call:
     """One request of the contract."""
 
     method: str
+    #: A path of the service, or a whole URL of its storage.
     path: str
     headers: dict[str, str] = field(default_factory=dict)
     json: dict[str, Any] | None = None
+    #: What is sent instead of JSON: the fields of a form, and a text as its last field.
+    form: dict[str, str] | None = None
+    file: IO[bytes] | None = None
     #: Whether making it twice is the same as making it once.
     repeatable: bool = True
     #: Whether a 503 with `Retry-After` means that the queue is full.
     takes_place_in_queue: bool = False
+    #: Statuses that are an answer though they are no success.
+    accepts: frozenset[int] = frozenset()
+
+    @property
+    def goes_to_storage(self) -> bool:
+        """Whether it leaves the service, whose key must not be shown there."""
+        return not self.path.startswith("/")
+
+    def arguments(self, key_header: dict[str, str]) -> dict[str, Any]:
+        """Return what httpx builds the request from."""
+        return {
+            "method": self.method,
+            "url": self.path,
+            "headers": self.headers if self.goes_to_storage else key_header | self.headers,
+            "json": self.json,
+            "data": self.form,
+            "files": {"file": ("book.txt", self.file, "text/plain; charset=utf-8")} if self.file else None,
+        }
 
 
 def is_on_this_machine(url: str) -> bool:
@@ -110,21 +134,10 @@ def fits_one_request(call: Call) -> bool:
     return len(json.dumps(body, ensure_ascii=False).encode(errors="surrogatepass")) <= MAX_BODY
 
 
-def file_part(text: str) -> dict[str, tuple[str, bytes, str]]:
-    """Return a text as the last field of a form."""
-    return {"file": ("book.txt", text.encode(), "text/plain; charset=utf-8")}
-
-
-def storage_error_of(response: httpx.Response) -> errors.ServiceError:
-    """Return the error that S3's refusal of an upload stands for."""
-    found = _STORAGE_SENTENCE.search(response.text)
-    said = html.unescape(found[1]) if found else f"it answered {response.status_code}"
-    kind = errors.DocumentTooLarge if "<Code>EntityTooLarge</Code>" in response.text else _kind(response)
-    return kind(response.status_code, f"The service's storage refused the upload: {said}")
-
-
 def error_of(call: Call, response: httpx.Response) -> errors.ServiceError:
     """Return the error that an unsuccessful answer, whose body has been read, stands for."""
+    if call.goes_to_storage:
+        return _storage_error(call, response)
     retry_after = _retry_after(response)
     kind = _kind(response)
     if call.takes_place_in_queue and response.status_code == httpx.codes.SERVICE_UNAVAILABLE and retry_after:
@@ -132,8 +145,8 @@ def error_of(call: Call, response: httpx.Response) -> errors.ServiceError:
     return kind(response.status_code, _detail(response), retry_after=retry_after)
 
 
-def unreachable(url: str, error: httpx.HTTPError) -> errors.ServiceUnreachable:
-    """Return our error for a call that got no whole answer."""
+def unreachable(call: Call, url: str, error: httpx.HTTPError) -> errors.ServiceUnreachable:
+    """Return our error for a call that got no whole answer of the service at `url`, or of its storage."""
     match error:
         case httpx.TimeoutException():
             reason = "it took too long"
@@ -141,12 +154,10 @@ def unreachable(url: str, error: httpx.HTTPError) -> errors.ServiceUnreachable:
             reason = "no connection"
         case _:
             reason = "the connection broke"
-    return errors.ServiceUnreachable(url, reason)
-
-
-def knows_no_stop(error: errors.ServiceError) -> bool:
-    """Whether a deployment knows no call that stops a running job."""
-    return error.status_code in (httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED)
+    never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    if call.goes_to_storage:
+        return errors.StorageUnreachable(httpx.URL(call.path).host, reason, never_sent=never_sent)
+    return errors.ServiceUnreachable(url, reason, never_sent=never_sent)
 
 
 def delay_before_retry(call: Call, error: errors.BookjobError, attempt: int) -> float | None:
@@ -155,7 +166,7 @@ def delay_before_retry(call: Call, error: errors.BookjobError, attempt: int) -> 
     `attempt` is how often it has been made. The pause is doubled each time and drawn between its half and its whole
     (jitter), so that callers who failed together do not come back together.
     """
-    if not call.repeatable or attempt >= MAX_ATTEMPTS:
+    if attempt >= MAX_ATTEMPTS or not (call.repeatable or _never_acted_on(error)):
         return None
     backoff = FIRST_DELAY * 2.0 ** (attempt - 1) * random.uniform(0.5, 1.0)
     match error:
@@ -172,14 +183,36 @@ def redirect_of(response: httpx.Response) -> httpx.URL | None:
     return response.next_request.url if response.next_request else None
 
 
+def _never_acted_on(error: errors.BookjobError) -> bool:
+    match error:
+        case errors.ServiceUnreachable():
+            return error.never_sent
+        case _:
+            return isinstance(error, errors.TooManyRequests)
+
+
+def _storage_error(call: Call, response: httpx.Response) -> errors.ServiceError:
+    found = _STORAGE_SENTENCE.search(response.text)
+    said = html.unescape(found[1]) if found else f"it answered {response.status_code}"
+    kind = errors.DocumentTooLarge if "<Code>EntityTooLarge</Code>" in response.text else _kind(response)
+    what = "upload" if call.method == "POST" else "download"
+    return kind(response.status_code, f"The service's storage refused the {what}: {said}")
+
+
 def _kind(response: httpx.Response) -> type[errors.ServiceError]:
     unnamed = errors.ServiceFailed if response.is_server_error else errors.InvalidRequest
     return _ERRORS.get(response.status_code, unnamed)
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    seconds = response.headers.get("Retry-After", "")
-    return float(seconds) if seconds.isdecimal() else None
+    """Return the seconds of a `Retry-After`, which may be a date too; None when it says nothing of use."""
+    said = response.headers.get("Retry-After", "")
+    if said.isdecimal():
+        return float(said)
+    try:
+        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
 
 
 def _detail(response: httpx.Response) -> str:

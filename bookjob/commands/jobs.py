@@ -48,17 +48,18 @@ def watch(job_id: JobId, url: Url = None, as_json: Json = False) -> None:
 def result(job_id: JobId, folder: Folder = None, url: Url = None, as_json: Json = False) -> None:
     """Write a finished job's files and show what is in the book."""
     from bookjob import reading
+    from bookjob.conversations import require_result
 
     with connection.service(url) as client:
-        job = reading.require_result(client.status(job_id))
+        job = require_result(client.status(job_id))
         read = reading.fetch(client, job, folder, messages())
     print_read_book(read, as_json)
 
 
 def cancel(job_id: JobId, url: Url = None, as_json: Json = False) -> None:
-    """Call a job off."""
+    """Call a job off, whether it waits or runs."""
     with connection.service(url) as client:
-        state = client.cancel(job_id)
+        state = client.stop(job_id).status
         if not state.ended:
             state = _wait_for_stop(client, job_id)
     if as_json:

@@ -12,6 +12,7 @@ import pytest
 
 from bookjob.async_client import AsyncClient
 from bookjob.client import Client
+from bookjob.models import Job
 
 JOB_ID = "0b1f7c52-8f0e-4f0a-9d52-0f0d9e8c7b6a"
 
@@ -66,6 +67,8 @@ class ScriptedService:
     troubles: dict[tuple[str, str], list[httpx.Response | Exception]] = field(default_factory=dict)
     result: dict[str, Any] = field(default_factory=result)
     form: dict[str, Any] = field(default_factory=form)
+    #: The pages of the list, by the cursor that leads to each.
+    pages: dict[str | None, dict[str, Any]] = field(default_factory=lambda: {None: {"jobs": [job()], "cursor": None}})
     files: dict[str, bytes] = field(default_factory=lambda: {"tokens": b"word\nHello\n", "book.html": b"<p>"})
     requests: list[httpx.Request] = field(default_factory=list)
 
@@ -90,17 +93,20 @@ class ScriptedService:
     def _success(self, request: httpx.Request) -> httpx.Response:
         if request.url.host.endswith(STORAGE):
             return httpx.Response(204)
-        if request.url.path.endswith("/uploads"):
-            return httpx.Response(200, json=self.form)
+        by_name = {"uploads": self.form, "analyze": self.result, "ready": READY, "stats": STATS}
+        if (last := request.url.path.rsplit("/", 1)[1]) in by_name:
+            return httpx.Response(200, json=by_name[last])
         match request.method, request.url.path.partition("/jobs")[2].split("/")[1:]:
-            case "POST", []:
+            case "GET", []:
+                return httpx.Response(200, json=self.pages[request.url.params.get("cursor")])
+            case "POST", [] | [_, "retry"]:
                 return httpx.Response(200, json=job("pending", queue_position=1))
             case "POST", [_, "cancel"]:
                 return httpx.Response(202, json={"job_id": JOB_ID, "status": "running"})
+            case "DELETE", [_, "result"]:
+                return httpx.Response(204)
             case "DELETE", [_]:
                 return httpx.Response(200, json={"job_id": JOB_ID, "status": "cancelled"})
-            case "GET", ["stats"]:
-                return httpx.Response(200, json=STATS)
             case "GET", [_, "result"]:
                 return httpx.Response(200, json=self.result)
             case "GET", [_, "files", name]:
@@ -121,6 +127,13 @@ STATS = {
     "max_document_size": 5_000_000,
     "job_ttl_seconds": 3600,
     "max_concurrent_jobs": 1,
+}
+
+
+READY = {
+    "status": "ready",
+    "detail": "Everything that a job needs answers.",
+    "checks": {"worker": {"ok": True, "detail": "heard of 2 seconds ago"}},
 }
 
 
@@ -171,6 +184,12 @@ class Awaited:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         call = getattr(self._client, name)
         return lambda *arguments, **more: self._runner.run(call(*arguments, **more))
+
+    def jobs(self, **more: Any) -> list[Job]:
+        async def listed() -> list[Job]:
+            return [job async for job in self._client.jobs(**more)]
+
+        return self._runner.run(listed())
 
 
 Connect = Callable[..., Client]

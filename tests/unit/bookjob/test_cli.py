@@ -139,8 +139,8 @@ def test_a_service_that_is_not_there_is_named_with_what_to_do(bookjob: Command, 
 
 @pytest.mark.parametrize("command", ["status", "watch", "result", "cancel"])
 def test_an_unknown_job_has_a_code_of_its_own(bookjob: Command, service: ScriptedService, command: str) -> None:
-    for method in ("GET", "DELETE"):
-        service.fail(method, "nope", problem(404, "Job nope not found."))
+    for method, last in (("GET", "nope"), ("POST", "cancel")):
+        service.fail(method, last, problem(404, "Job nope not found."))
 
     ran = bookjob(command, "nope")
 
@@ -231,14 +231,15 @@ def test_the_result_of_a_job_that_goes_on_is_refused(bookjob: Command, service: 
     assert not Path("output").exists()
 
 
-def test_cancelling_a_job_that_waits_says_so(bookjob: Command) -> None:
+def test_cancelling_a_job_that_waits_says_so(bookjob: Command, service: ScriptedService) -> None:
+    service.fail("POST", "cancel", httpx.Response(202, json={"job_id": JOB_ID, "status": "cancelled"}))
+
     ran = bookjob("cancel", JOB_ID, "--json")
 
     assert json.loads(ran.stdout) == {"job_id": JOB_ID, "status": "cancelled"}
 
 
 def test_cancelling_a_job_that_runs_waits_until_it_has_stopped(bookjob: Command, service: ScriptedService) -> None:
-    service.fail("DELETE", JOB_ID, problem(409, "it is running"))
     service.looks = [job("running"), job("running"), job("cancelled")]
 
     ran = bookjob("cancel", JOB_ID)
@@ -247,7 +248,6 @@ def test_cancelling_a_job_that_runs_waits_until_it_has_stopped(bookjob: Command,
 
 
 def test_cancelling_a_job_that_has_ended_is_refused(bookjob: Command, service: ScriptedService) -> None:
-    service.fail("DELETE", JOB_ID, problem(409, "it is completed"))
     service.fail("POST", "cancel", problem(409, "it is completed"))
 
     ran = bookjob("cancel", JOB_ID)

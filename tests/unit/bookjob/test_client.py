@@ -1,7 +1,8 @@
 """Both clients against a scripted service: what it sends, what it repeats, what it raises."""
 
 import inspect
-from collections.abc import AsyncIterator, Iterator
+import tracemalloc
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -10,10 +11,10 @@ import pytest
 from bookjob import errors
 from bookjob.async_client import AsyncClient
 from bookjob.client import Client
-from bookjob.models import JobState
+from bookjob.models import Job, JobState
 from bookjob.polling import OUTAGE_PATIENCE
 
-from .conftest import JOB_ID, Connect, ScriptedService, Time, body_of, job, problem
+from .conftest import JOB_ID, READY, Connect, ScriptedService, Time, body_of, job, problem
 
 
 def test_a_submission_sends_only_what_the_caller_asked_for(client: Client, service: ScriptedService) -> None:
@@ -78,29 +79,94 @@ def test_a_service_that_stays_away_is_unreachable(client: Client, service: Scrip
     assert len(service.requests) == 4
 
 
-def test_a_cancellation_is_never_sent_twice(client: Client, service: ScriptedService) -> None:
-    service.fail("DELETE", JOB_ID, httpx.ReadError("gone"))
+@pytest.mark.parametrize("call", ["cancel", "stop", "retry", "delete_result"])
+def test_what_acts_is_not_sent_twice(client: Client, service: ScriptedService, call: str) -> None:
+    for method, last in (("DELETE", JOB_ID), ("POST", "cancel"), ("POST", "retry"), ("DELETE", "result")):
+        service.fail(method, last, httpx.ReadError("gone"), problem(500, "oops"))
 
     with pytest.raises(errors.ServiceUnreachable):
-        client.cancel(JOB_ID)
+        getattr(client, call)(JOB_ID)
     assert len(service.requests) == 1
 
 
-def test_cancelling_a_job_that_runs_asks_its_worker_to_stop(client: Client, service: ScriptedService) -> None:
-    service.fail("DELETE", JOB_ID, problem(409, "it is running"))
-
-    assert client.cancel(JOB_ID) is JobState.RUNNING
-
-
-@pytest.mark.parametrize("status", [404, 405])
-def test_a_deployment_that_stops_no_running_job_gives_its_own_reason(
-    client: Client, service: ScriptedService, status: int
+@pytest.mark.parametrize("trouble", [httpx.ConnectError("refused"), httpx.ConnectTimeout("slow"), 429])
+def test_what_the_service_has_not_acted_on_is_sent_again(
+    client: Client, service: ScriptedService, trouble: Exception | int
 ) -> None:
-    service.fail("DELETE", JOB_ID, problem(409, "it is running"))
-    service.fail("POST", "cancel", problem(status, "no such thing"))
+    service.fail("POST", "retry", problem(trouble, "slow down") if isinstance(trouble, int) else trouble)
 
-    with pytest.raises(errors.Conflict, match="it is running"):
-        client.cancel(JOB_ID)
+    assert client.retry(JOB_ID).status is JobState.PENDING
+    assert len(service.requests) == 2
+
+
+def test_a_job_that_waits_is_cancelled_and_one_that_runs_is_being_stopped(client: Client) -> None:
+    assert client.cancel(JOB_ID).status is JobState.CANCELLED
+    assert client.stop(JOB_ID).status is JobState.RUNNING
+
+
+def test_all_jobs_are_gone_through_page_by_page(client: Client, service: ScriptedService) -> None:
+    service.pages = {
+        None: {"jobs": [job(book_id="c"), job(book_id="b")], "cursor": "next/page="},
+        "next/page=": {"jobs": [job(book_id="a")], "cursor": None},
+    }
+
+    assert [job.book_id for job in client.jobs(status=JobState.COMPLETED, page_size=2)] == ["c", "b", "a"]
+    first, second = (dict(request.url.params) for request in service.requests)
+    assert first == {"status": "completed", "limit": "2"}
+    assert second == first | {"cursor": "next/page="}
+
+
+def test_a_page_is_asked_for_by_what_the_caller_chose_alone(client: Client, service: ScriptedService) -> None:
+    service.pages["c"] = service.pages[None]
+
+    assert client.page(book_id="Pride & Prejudice", limit=5, cursor="c").cursor is None
+    assert dict(service.requests[0].url.params) == {"book_id": "Pride & Prejudice", "limit": "5", "cursor": "c"}
+
+
+def test_the_newest_job_is_that_of_a_book_where_one_is_named(client: Client, service: ScriptedService) -> None:
+    assert client.latest().job_id == JOB_ID
+    assert client.latest(book_id="emma").book_id == "emma"
+    assert [str(request.url.query, "ascii") for request in service.requests] == ["", "book_id=emma"]
+
+
+def test_deleting_a_result_has_no_answer(client: Client, service: ScriptedService) -> None:
+    client.delete_result(JOB_ID)
+
+    assert service.requests[0].url.path == f"/v1/jobs/{JOB_ID}/result"
+
+
+def test_a_service_that_is_not_ready_says_what_is_missing(client: Client, service: ScriptedService) -> None:
+    checks = {"worker": {"ok": False, "detail": "none was heard of"}}
+    service.fail("GET", "ready", httpx.Response(503, json=READY | {"status": "not ready", "checks": checks}))
+
+    readiness = client.ready()
+
+    assert readiness.status == "not ready"
+    assert not readiness.checks["worker"].ok
+    assert client.ready().status == "ready"
+    assert len(service.requests) == 2
+
+
+def test_a_short_text_is_analysed_by_one_call(client: Client, service: ScriptedService) -> None:
+    assert client.analyze("Call me Ishmael.", pipeline=["entity"]).job_id == JOB_ID
+    assert body_of(service.requests[0]) == {"text": "Call me Ishmael.", "pipeline": ["entity"]}
+    assert len(service.requests) == 1
+
+
+def test_an_analysis_that_takes_longer_is_waited_for(client: Client, service: ScriptedService) -> None:
+    service.fail("POST", "analyze", httpx.Response(202, json=job("running")))
+    service.looks = [job("running"), job()]
+
+    assert client.analyze("text").status is JobState.COMPLETED
+    assert [request.url.path.rsplit("/", 1)[1] for request in service.requests] == ["analyze", JOB_ID, JOB_ID, "result"]
+
+
+def test_an_analysis_that_fails_says_why(client: Client, service: ScriptedService) -> None:
+    service.fail("POST", "analyze", httpx.Response(202, json=job("running")))
+    service.looks = [job("failed", error_message="it has no words")]
+
+    with pytest.raises(errors.JobFailed, match="it has no words"):
+        client.analyze("text")
 
 
 @pytest.mark.parametrize(
@@ -272,10 +338,79 @@ def test_the_environment_names_the_service_and_the_key(
     assert service.requests[0].headers["X-API-Key"] == "secret"
 
 
+class Words(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body of 400,000 bytes."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        for _ in range(4):
+            yield b"word" * 25_000
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for part in self:
+            yield part
+
+
+def test_a_download_tells_how_far_it_is(client: Client, service: ScriptedService, tmp_path: Path) -> None:
+    service.fail("GET", "tokens", httpx.Response(200, headers={"Content-Length": "400000"}, stream=Words()))
+    told: list[tuple[int, int | None]] = []
+
+    client.download_file(JOB_ID, "tokens", tmp_path / "t", on_progress=lambda done, total: told.append((done, total)))
+
+    assert told == [(done, 400_000) for done in (100_000, 200_000, 300_000, 400_000)]
+
+
+def test_a_link_that_storage_refuses_is_told_as_such(connect: Connect, tmp_path: Path) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "localhost":
+            return httpx.Response(303, headers={"Location": "https://storage.example/result?signature=s"})
+        return httpx.Response(403, text="<Error><Message>Request has expired</Message></Error>")
+
+    with pytest.raises(errors.NotAllowed, match="storage refused the download: Request has expired"):
+        connect(answer).download_result(JOB_ID, tmp_path / "result.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_storage_that_cannot_be_reached_is_named_without_its_signature(connect: Connect) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "localhost":
+            return httpx.Response(303, headers={"Location": "https://storage.example/result?signature=s"})
+        raise httpx.ConnectError("refused")
+
+    with pytest.raises(errors.StorageUnreachable, match=r"the service's storage, storage\.example \(no connection\)"):
+        connect(answer).result(JOB_ID)
+
+
+class Large(httpx.SyncByteStream):
+    """A body of 32 MiB that is made as it is sent."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        for _ in range(512):
+            yield bytes(64 * 1024)
+
+
+def peak_of(action: Callable[[], object]) -> int:
+    """Return how many bytes of memory an action takes at most."""
+    tracemalloc.start()
+    try:
+        action()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_result_is_never_whole_in_memory(tmp_path: Path) -> None:
+    with Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, stream=Large()))) as client:
+        assert peak_of(lambda: client.download_result(JOB_ID, tmp_path / "result.json")) < 8_000_000
+    assert (tmp_path / "result.json").stat().st_size == 512 * 64 * 1024
+
+
 def test_both_clients_have_the_same_calls() -> None:
     def calls(kind: type) -> dict[str, inspect.Signature]:
         public = {name: call for name, call in vars(kind).items() if not name.startswith("_")}
         return {name: inspect.signature(call) for name, call in public.items()}
 
-    assert calls(Client) == calls(AsyncClient)
-    assert all(inspect.iscoroutinefunction(getattr(AsyncClient, name)) for name in calls(AsyncClient))
+    plain, awaited = calls(Client), calls(AsyncClient)
+    assert awaited["jobs"].return_annotation == AsyncIterator[Job]
+    awaited["jobs"] = awaited["jobs"].replace(return_annotation=Iterator[Job])
+    assert plain == awaited
+    assert all(inspect.iscoroutinefunction(getattr(AsyncClient, name)) for name in awaited if name != "jobs")

@@ -1,8 +1,11 @@
 """What may be repeated, and after how long."""
 
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bookjob import errors
@@ -33,9 +36,40 @@ def test_the_last_failure_is_the_callers() -> None:
     assert delay_before_retry(GET, GONE, MAX_ATTEMPTS) is None
 
 
-@pytest.mark.parametrize("error", [GONE, errors.ServiceFailed(500, ""), errors.TooManyRequests(429, "")])
+@pytest.mark.parametrize("error", [GONE, errors.ServiceFailed(500, ""), errors.ServiceFailed(503, "", retry_after=1)])
 def test_what_must_not_happen_twice_is_not_repeated(error: errors.BookjobError) -> None:
     assert delay_before_retry(ONCE, error, 1) is None
+
+
+@given(
+    st.sampled_from([GET, ONCE]),
+    st.integers(1, 2 * MAX_ATTEMPTS),
+    st.sampled_from([errors.ServiceFailed, errors.TooManyRequests, errors.Conflict]),
+    st.none() | st.floats(0, 1e6),
+)
+def test_a_pause_is_short_and_the_attempts_are_few(
+    call: Call, attempt: int, kind: type[errors.ServiceError], retry_after: float | None
+) -> None:
+    delay = delay_before_retry(call, kind(503, "", retry_after=retry_after), attempt)
+
+    assert delay is None or attempt < MAX_ATTEMPTS
+    assert delay is None or 0 < delay <= max(MAX_RETRY_AFTER, FIRST_DELAY * 2**MAX_ATTEMPTS)
+
+
+def test_a_retry_may_be_asked_for_by_date() -> None:
+    in_a_minute = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    error = error_of(GET, httpx.Response(429, headers={"Retry-After": in_a_minute}))
+
+    assert error.retry_after == pytest.approx(60, abs=5)
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126)))
+@example("Thu, 01 Jan 99999 00:00:00 GMT")
+@example("Thu, 01 Jan 1970 00:00:00 GMT")
+def test_whatever_a_gateway_says_of_a_retry_is_a_number_or_nothing(said: str) -> None:
+    retry_after = error_of(GET, httpx.Response(429, headers={"Retry-After": said})).retry_after
+
+    assert retry_after is None or retry_after >= 0
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 409, 413, 415, 422, 425])

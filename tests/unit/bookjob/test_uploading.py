@@ -1,5 +1,7 @@
 """How both clients upload a text: the form, what goes with it, and the wait for the job that it becomes."""
 
+from pathlib import Path
+
 import httpx
 import pytest
 
@@ -36,6 +38,54 @@ def test_an_upload_sends_the_forms_fields_and_then_the_text(client: Client, serv
     fields, _, file = sent.content.decode().partition('name="file"')
     assert all(f'name="{name}"\r\n\r\n{value}' in fields for name, value in service.form["fields"].items())
     assert "\r\n\r\nÆsop’s fables.\r\n" in file
+
+
+def test_a_file_is_sent_as_it_is_and_tells_how_far_it_is(
+    client: Client, service: ScriptedService, tmp_path: Path
+) -> None:
+    book = tmp_path / "fables.txt"
+    book.write_bytes(b"\xef\xbb\xbfA fox.\r\n" * 20_000)
+    told: list[tuple[int, int | None]] = []
+
+    client.upload(book, on_progress=lambda done, total: told.append((done, total)))
+
+    (sent,) = storage_requests(service)
+    assert b"\r\n\r\n" + book.read_bytes() + b"\r\n--" in sent.content
+    assert int(sent.headers["Content-Length"]) == len(sent.content)
+    assert told[0][0] < told[-1][0] == book.stat().st_size
+    assert {total for _, total in told} == {book.stat().st_size}
+
+
+def test_a_file_that_is_not_there_is_told_before_a_form_is_asked_for(
+    client: Client, service: ScriptedService, tmp_path: Path
+) -> None:
+    with pytest.raises(errors.InvalidBook, match=r"none\.txt cannot be read: No such file"):
+        client.upload(tmp_path / "none.txt")
+    assert service.requests == []
+
+
+class Draining(httpx.BaseTransport):
+    """Takes a body piece by piece and keeps none."""
+
+    def __init__(self, service: ScriptedService) -> None:
+        self._service = service
+        self.largest = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        assert isinstance(request.stream, httpx.SyncByteStream)
+        self.largest = max([self.largest, *map(len, request.stream)])
+        return self._service(request)
+
+
+def test_a_file_is_never_whole_in_memory(service: ScriptedService, tmp_path: Path) -> None:
+    book = tmp_path / "book.txt"
+    book.write_bytes(b"A fox.\n" * 1_000_000)
+    draining = Draining(service)
+
+    with Client(transport=draining) as client:
+        client.upload(book)
+
+    assert 0 < draining.largest <= 64 * 1024
 
 
 def test_the_storage_is_not_shown_the_key(connect: Connect, service: ScriptedService) -> None:
