@@ -6,12 +6,14 @@ import uuid
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobs.callbacks.urls import check_callback_url
 from jobs.documents import INCOMING, Upload, document_key
 from jobs.errors import DocumentMissing, InvalidRequest, MoveRefused, QueueFull
 from jobs.model import Job, Status
 from jobs.request import JobRequest, check_text, resolve_pack
 from jobs.service import JobService
-from jobs.uploads import check_size, decoded, requested
+from jobs.tracing import current_trace
+from jobs.uploads import check_size, decoded, requested, unread
 
 #: Under which the ids of uploads' jobs are made: UUIDs of version 5.
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "bookjob/uploads")
@@ -99,11 +101,12 @@ def ingest(service: JobService, event: ObjectCreated) -> Job:
 
 
 def _accept(service: JobService, event: ObjectCreated, upload: Upload) -> Job:
-    settings, request = service.settings, JobRequest()
+    settings, request = service.settings, unread(upload.metadata)
     if service.queue_size() >= settings.max_queue_size:
         raise QueueFull(settings.max_queue_size)
     try:
         request = requested(upload.metadata)
+        check_callback_url(request.callback_url, loopback=settings.loopback_callbacks)
         check_size(upload.size, settings.max_document_size)
         text = decoded(service.documents.read_upload(event.object.key, event.object.etag))
         check_text(text, settings)
@@ -142,4 +145,6 @@ def _job(service: JobService, event: ObjectCreated, request: JobRequest) -> Job:
         pipeline=request.pipeline,
         options=request.options.to_domain(),
         book_id=request.book_id,
+        callback_url=request.callback_url,
+        trace=current_trace(),
     )

@@ -71,8 +71,12 @@ class Job:
     options: Options = field(default_factory=Options)
     #: The caller's own name for the book.
     book_id: str | None = None
+    #: Where the caller is told how it ended; None for nowhere.
+    callback_url: str | None = None
     #: Digest of the request, where an idempotency key holds its caller to it.
     request_digest: str | None = None
+    #: X-Ray's tracing header of the request that submitted it.
+    trace: str | None = None
     #: Sentences for the caller about what differs from the request.
     warnings: tuple[str, ...] = ()
 

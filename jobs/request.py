@@ -5,6 +5,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, field_validator, model_validator
 
+from jobs.callbacks.urls import LONGEST_URL
 from jobs.errors import InvalidRequest
 from jobs.model import ModelName, Options, TaskName
 from jobs.settings import Settings
@@ -38,6 +39,9 @@ class JobRequest(BaseModel):
     custom_model_path: StrictStr | None = Field(default=None, min_length=1, max_length=1024)
     pipeline: tuple[TaskName, ...] = Field(default=TASKS, min_length=1, max_length=len(TASKS))
     options: RequestOptions = RequestOptions()
+    callback_url: StrictStr | None = Field(
+        default=None, min_length=1, max_length=LONGEST_URL, description="Where to POST how the job ended, by HTTPS."
+    )
 
     @field_validator("pipeline")
     @classmethod

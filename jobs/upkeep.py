@@ -7,6 +7,7 @@ once, or one that dies between two steps, do no damage: the next look finds what
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
+from jobs.callbacks.delivery import send_overdue
 from jobs.clock import isoformat
 from jobs.errors import MoveRefused
 from jobs.model import Status, job_at
@@ -110,6 +111,7 @@ DUTIES: Mapping[str, Duty] = {
     "JobsTakenBack": take_back_abandoned,
     "PlacesRepaired": repair_queue,
     "MessagesSentAgain": send_again,
+    "CallbacksSentAgain": send_overdue,
     "JobsSwept": sweep,
 }
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from jobs.callbacks.urls import check_callback_url
 from jobs.errors import QueueFull
 from jobs.ingest import form_key
 from jobs.request import JobRequest, resolve_pack
@@ -39,6 +40,7 @@ def upload_form(
     place for the job now; there may be none either once the text has arrived, and then the upload waits for one.
     """
     resolve_pack(request, service.settings)
+    check_callback_url(request.callback_url, loopback=service.settings.loopback_callbacks)
     metadata = metadata_of(request)
     if service.queue_size() >= service.settings.max_queue_size:
         raise QueueFull(service.settings.max_queue_size)

@@ -19,6 +19,7 @@ FIELDS = {
     "model": "model",
     "custom-model-path": "custom_model_path",
     "pipeline": "pipeline",
+    "callback-url": "callback_url",
 }
 
 #: The name of the metadata that says all of it instead, as the JSON object that `POST /v1/uploads` takes: a form's way,
@@ -44,7 +45,7 @@ def metadata_of(request: JobRequest) -> dict[str, str]:
     if len(REQUEST) + len(asked) > METADATA_LIMIT:
         raise InvalidRequest(
             f"The fields are too long for an upload: as JSON in ASCII they may have {METADATA_LIMIT - len(REQUEST)} "
-            f"characters and have {len(asked)}; shorten book_id or options.referential_gender_cats"
+            f"characters and have {len(asked)}; shorten book_id, callback_url or options.referential_gender_cats"
         )
     return {REQUEST: asked}
 
@@ -61,6 +62,14 @@ def requested(metadata: Mapping[str, str]) -> JobRequest:
             raise InvalidRequest(str(wrong["ctx"]["error"])) from error
         name = str(wrong["loc"][0]).replace("_", "-") if wrong["loc"] else REQUEST
         raise InvalidRequest(f"metadata {name}: {wrong['msg']}") from error
+
+
+def unread(metadata: Mapping[str, str]) -> JobRequest:
+    """Return what is known of an upload's request before it is read: whom to tell that it could not be."""
+    try:
+        return JobRequest(callback_url=metadata.get("callback-url"))
+    except ValidationError:
+        return JobRequest()
 
 
 def _fields(metadata: Mapping[str, str]) -> dict[str, object]:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.metrics import MetricUnit
 
 from functions.api.endpoints import Endpoints, json_response
 from functions.api.models import Problem
@@ -27,10 +28,13 @@ from jobs.errors import (
     QueueFull,
     QueueUnavailable,
     ResultGone,
+    SecretJustRotated,
     TextGone,
 )
+from jobs.metrics import NAMESPACE
 
 logger = Logger()
+metrics = Metrics(namespace=NAMESPACE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ SHAPES: dict[type[JobsError], Shape] = {
     MoveRefused: Shape(HTTPStatus.CONFLICT),
     NoResult: Shape(HTTPStatus.CONFLICT),
     TextGone: Shape(HTTPStatus.CONFLICT),
+    SecretJustRotated: Shape(HTTPStatus.CONFLICT),
     KeyReused: Shape(HTTPStatus.UNPROCESSABLE_ENTITY),
     DocumentTooLarge: Shape(HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     NotFinished: Shape(HTTPStatus.TOO_EARLY, retry_after=5),
@@ -94,17 +99,28 @@ def _refused(refusal: Refusal) -> Response[str]:
 
 
 def _job_error(error: JobsError) -> Response[str]:
+    _count(error)
     shape = next(SHAPES[kind] for kind in type(error).__mro__ if kind in SHAPES)
     return problem(shape.status, str(error), {"Retry-After": str(shape.retry_after)} if shape.retry_after else None)
 
 
 def _aws_error(error: Exception) -> Response[str]:
     logger.error("AWS did not answer", exc_info=error)
+    _count(error)
     detail = "A part of the service does not answer at the moment. Try again in a few seconds."
     return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": str(OUTAGE_RETRY_AFTER)})
 
 
 def _unexpected(error: Exception) -> Response[str]:
     logger.error("Unexpected error", exc_info=error)
+    _count(error)
     detail = "Something went wrong in the service, and was noted. Name the X-Request-ID when you report it."
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+
+
+def _count(error: Exception) -> None:
+    """Count what an operator must tell from each other: a full queue is meant to happen, a fault is not."""
+    if isinstance(error, QueueFull):
+        metrics.add_metric("QueueFull", MetricUnit.Count, 1)
+    elif isinstance(error, QueueUnavailable) or not isinstance(error, JobsError):
+        metrics.add_metric("Faults", MetricUnit.Count, 1)

@@ -30,6 +30,7 @@ from functions.api.models import (
     Upload,
 )
 from functions.api.request import idempotency_key_of, seconds_to_wait
+from functions.api.webhooks import WebhookSecret
 from jobs.clock import utc_now
 from jobs.keys import PUBLIC
 from jobs.model import Job
@@ -155,6 +156,19 @@ def file(job_id: JobId, name: FileName) -> Response[str]:
     """Fetch one of BookNLP's own files, byte for byte."""
     stored = jobs().file(job_id, tenant(), name)
     return deliver(stored, FILE_TYPES.get(name, TSV), api.event, HARMLESS if name == "book.html" else {})
+
+
+@api.endpoint("GET", "/v1/webhooks/secret", refuses=(503,))
+def webhook_secret() -> WebhookSecret:
+    """Tell the secret that your callbacks are signed with; it is made when it is first asked for."""
+    return WebhookSecret.of(jobs().callbacks.secrets.of(tenant()), jobs().clock())
+
+
+@api.endpoint("POST", "/v1/webhooks/secret/rotate", refuses=(409, 503))
+def rotate_webhook_secret() -> WebhookSecret:
+    """Get a new secret; for 24 hours callbacks are signed with both. 409 while there are two already."""
+    now = jobs().clock()
+    return WebhookSecret.of(jobs().callbacks.secrets.rotate(tenant(), now), now)
 
 
 @api.endpoint("GET", "/health", is_open=True)
