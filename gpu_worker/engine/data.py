@@ -38,6 +38,13 @@ def gender_priors() -> Iterator[str]:
         yield from file
 
 
+def tags(name: str) -> tuple[str, ...]:
+    """Return the tags of one of upstream's tag sets (`entity_cat`, `supersense`) in the order of their numbers."""
+    with (folder() / f"{name}.tagset").open(encoding="utf-8") as file:
+        rows = [line.rstrip().split("\t") for line in file if line.strip()]
+    return tuple(tag for tag, _ in sorted(rows, key=lambda row: int(row[1])))
+
+
 @cache
 def first_senses() -> Mapping[tuple[str, str], int]:
     """Return the lexicographer class of the first WordNet sense of each (word, `n` or `v`)."""

@@ -135,31 +135,37 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
+def check_sizes(folder: Path, manifest: Manifest) -> None:
+    """Look at every file that the manifest lists without reading it; raises `PackError` where one is cut short."""
+    for name, expected in manifest.files.items():
+        path = folder / name
+        if path.parent != folder or name in (".", ".."):
+            raise PackError(f"{folder / MANIFEST} names {name!r}, which is not a file of the pack's own folder")
+        try:
+            size = path.stat().st_size
+        except OSError as error:
+            raise PackError(f"the pack in {folder} is incomplete: {name} cannot be read ({error.strerror})") from error
+        if size != expected.bytes:
+            raise PackError(
+                f"the pack in {folder} is damaged: {name} has {size:,} bytes, its manifest tells {expected.bytes:,}"
+            )
+
+
 def check_files(folder: Path, manifest: Manifest) -> None:
     """Read every file that the manifest lists; raises `PackError` where one is not what the manifest says."""
+    check_sizes(folder, manifest)
     for name, expected in manifest.files.items():
-        _check_file(folder, name, expected)
+        found = describe_file(folder / name)
+        if found.sha256 != expected.sha256:
+            raise PackError(
+                f"the pack in {folder} is damaged: {name} has SHA-256 {found.sha256}, its manifest {expected.sha256}"
+            )
 
 
 def describe_file(path: Path) -> PackFile:
-    """Return a file's entry for a manifest."""
-    with path.open("rb") as file:
-        return PackFile(sha256=hashlib.file_digest(file, "sha256").hexdigest(), bytes=path.stat().st_size)
-
-
-def _check_file(folder: Path, name: str, expected: PackFile) -> None:
-    path = folder / name
-    if path.parent != folder or name in ("", ".", ".."):
-        raise PackError(f"{folder / MANIFEST} names {name!r}, which is not a file of the pack's own folder")
+    """Return a file's entry for a manifest; raises `PackError` where it cannot be read."""
     try:
-        found = describe_file(path)
+        with path.open("rb") as file:
+            return PackFile(sha256=hashlib.file_digest(file, "sha256").hexdigest(), bytes=file.tell())
     except OSError as error:
-        raise PackError(f"the pack in {folder} is incomplete: {name} cannot be read ({error.strerror})") from error
-    if found.bytes != expected.bytes:
-        raise PackError(
-            f"the pack in {folder} is damaged: {name} has {found.bytes:,} bytes, its manifest tells {expected.bytes:,}"
-        )
-    if found.sha256 != expected.sha256:
-        raise PackError(
-            f"the pack in {folder} is damaged: {name} has SHA-256 {found.sha256}, its manifest tells {expected.sha256}"
-        )
+        raise PackError(f"{path} cannot be read: {error.strerror}") from error

@@ -8,8 +8,8 @@ import json
 import pickle
 import re
 import shutil
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -32,7 +32,7 @@ from gpu_worker.engine.manifest import (
 from gpu_worker.engine.pack import Pack, expected_shapes, read_vocabulary, read_weights
 
 _SIZES = re.compile(r"L-(?P<layers>\d+)_H-(?P<hidden>\d+)_A-(?P<heads>\d+)")
-_NAME = re.compile(r"(entities|speaker|coref)_(.+?)(-v\d.*)?\.model")
+_NAME = re.compile(r"(entities|speaker|coref)_.+-v(?P<version>\d.*)\.model")
 _WORDS = "embeddings.word_embeddings.weight"
 _ADDED = "added_embeddings"
 _SEGMENTS = 2
@@ -63,34 +63,39 @@ def export(pack: Pack, folder: Path) -> dict[Model, Path]:
     return written
 
 
-def convert(checkpoints: Mapping[Model, Path], vocabulary: Path, folder: Path, *, name: str, tag_sets: TagSets) -> None:
-    """Make a pack in `folder` of upstream's three checkpoints and BERT's `vocab.txt`.
+@dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """What upstream's three checkpoints hold, under a pack's names."""
 
-    The checkpoints are read without running any code in them. Raises `PackError` for a file whose name tells no
-    sizes or whose weights are not those of its model.
+    weights: Mapping[str, Tensor]
+    #: Each model's own encoder, which has the model's name.
+    encoders: Mapping[str, EncoderSizes]
+    #: The newest of the versions in the files' names.
+    version: str
+
+
+def read_checkpoints(files: Mapping[Model, Path]) -> Checkpoints:
+    """Read upstream's three checkpoints without running any code in them.
+
+    Raises `PackError` for a file whose name tells no sizes, or that holds anything but a model's tensors.
     """
     weights: dict[str, Tensor] = {}
     encoders = {}
-    for model, path in checkpoints.items():
-        shape = sizes_of(path.name)
-        encoders[str(model)] = EncoderSizes(**asdict(shape))
+    for model, path in files.items():
+        encoders[str(model)] = EncoderSizes(**asdict(sizes_of(path.name)))
         weights |= _pack_tensors(_read_checkpoint(path), model)
-    versions = {found[3] for path in checkpoints.values() if (found := _NAME.fullmatch(path.name))}
-    manifest = Manifest(
-        format="bookjob-pack/1",
-        name=name,
-        version=max((version or "" for version in versions), default="").removeprefix("-v") or "1",
-        licence="MIT",
-        files={},
-        encoders=encoders,
-        models={model: str(model) for model in checkpoints},
-        tag_sets=tag_sets,
-    )
-    write_pack(folder, manifest, weights, vocabulary)
+    versions = [found["version"] for path in files.values() if (found := _NAME.fullmatch(path.name))]
+    return Checkpoints(weights, encoders, max(versions, default="1"))
 
 
-def write_pack(folder: Path, manifest: Manifest, weights: Mapping[str, Tensor], vocabulary: Path) -> None:
-    """Write a pack: the weights and vocabulary, and the manifest with their digests; raises `PackError`."""
+def write_pack(
+    folder: Path, manifest: Manifest, weights: Mapping[str, Tensor], vocabulary: Path, *, beside: Sequence[str] = ()
+) -> None:
+    """Write a pack: the weights and vocabulary, and the manifest with the digests of all its files.
+
+    `beside` names further files of the pack that are in the folder already. Raises `PackError` where the weights are
+    not those of the models.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     if vocabulary != folder / VOCABULARY:
         shutil.copyfile(vocabulary, folder / VOCABULARY)
@@ -99,7 +104,7 @@ def write_pack(folder: Path, manifest: Manifest, weights: Mapping[str, Tensor], 
             found = tuple(weights[key].shape) if key in weights else "missing"
             raise PackError(f"{key} is {found}, the models need {shape}")
     save_file({key: tensor.contiguous() for key, tensor in weights.items()}, folder / WEIGHTS)
-    files = {file: describe_file(folder / file) for file in (WEIGHTS, VOCABULARY)}
+    files = {file: describe_file(folder / file) for file in (WEIGHTS, VOCABULARY, *beside)}
     text = manifest.model_copy(update={"files": files}).model_dump_json(indent=1)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
@@ -184,8 +189,11 @@ def _write_base(folder: Path, encoder: Mapping[str, Tensor], shape: EncoderShape
 def _read_checkpoint(path: Path) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
-        raise PackError(f"{path} cannot be read as a checkpoint of tensors alone: {error}") from error
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        reason = str(error).partition("\n")[0]
+        raise PackError(f"{path} cannot be read as a checkpoint of tensors alone: {reason}") from error
+    if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+        raise PackError(f"{path} cannot be read as a checkpoint of tensors alone: it holds something else")
     return {key: tensor.float() for key, tensor in state.items() if key not in _UNUSED}
 
 

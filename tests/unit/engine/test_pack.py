@@ -81,7 +81,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a foreign field": (lambda pack: _edit(pack, lambda m: m.update(pickle="x")), "pickle"),
     "no vocabulary": (lambda pack: (pack / "vocab.txt").unlink(), "incomplete: vocab.txt"),
     "a byte less": (_truncate, r"damaged: model\.safetensors has [\d,]+ bytes, its manifest tells"),
-    "one bit other": (_flip, r"damaged: model\.safetensors has SHA-256 [0-9a-f]{64}, its manifest tells"),
+    "one bit other": (_flip, r"damaged: model\.safetensors has SHA-256 [0-9a-f]{64}, its manifest"),
     "a file not listed": (lambda pack: _edit(pack, lambda m: m["files"].pop("vocab.txt")), "incomplete"),
     "a file elsewhere": (
         lambda pack: _edit(pack, lambda m: m["files"].update({"../x": m["files"]["vocab.txt"]})),

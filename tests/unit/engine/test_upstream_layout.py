@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,10 @@ def exported(pack: Pack, tmp_path: Path) -> dict[Model, Path]:
 
 
 def _convert(files: dict[Model, Path], pack: Pack, folder: Path) -> dict[str, torch.Tensor]:
-    upstream_layout.convert(files, tiny.MINI / "vocab.txt", folder, name="back", tag_sets=pack.manifest.tag_sets)
+    found = upstream_layout.read_checkpoints(files)
+    models = {model: str(model) for model in files}
+    manifest = pack.manifest.model_copy(update={"encoders": found.encoders, "models": models})
+    upstream_layout.write_pack(folder, manifest, found.weights, tiny.MINI / "vocab.txt")
     return read_weights(folder, read_manifest(folder))
 
 
@@ -44,10 +48,23 @@ def test_position_ids_of_older_checkpoints_are_left_out(
     assert not any("position_ids" in name for name in _convert(exported, pack, tmp_path / "back"))
 
 
-def test_a_checkpoint_that_would_run_code_is_refused(pack: Pack, exported: dict[Model, Path], tmp_path: Path) -> None:
-    torch.save({"weights": Path("anything")}, exported[Model.SPEAKER])
+NO_CHECKPOINTS: dict[str, Callable[[Path], object]] = {
+    "objects, which would run code": lambda path: torch.save({"weights": Path("anything")}, path),
+    "a list": lambda path: torch.save([torch.zeros(1)], path),
+    "a number among the tensors": lambda path: torch.save({"epoch": 3}, path),
+    "half a file": lambda path: path.write_bytes(path.read_bytes()[:100_000]),
+    "a page that says sorry": lambda path: path.write_text("<html>404</html>"),
+    "nothing": lambda path: path.write_bytes(b""),
+}
+
+
+@pytest.mark.parametrize("spoil", NO_CHECKPOINTS.values(), ids=NO_CHECKPOINTS.keys())
+def test_what_is_no_checkpoint_of_tensors_is_refused_unread(
+    exported: dict[Model, Path], spoil: Callable[[Path], object]
+) -> None:
+    spoil(exported[Model.SPEAKER])
     with pytest.raises(PackError, match="tensors alone"):
-        _convert(exported, pack, tmp_path / "back")
+        upstream_layout.read_checkpoints(exported)
 
 
 def test_a_checkpoint_of_another_model_is_refused(pack: Pack, exported: dict[Model, Path], tmp_path: Path) -> None:
