@@ -1,8 +1,10 @@
 """One attempt at one job: from its text in S3 to its results in the attempt's folder, by way of the engine."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+from gpu_worker import metrics
 from gpu_worker.checkpoints import StoredCheckpoints, fingerprint
 from gpu_worker.connections import Connections
 from gpu_worker.engine_process import EngineProcess
@@ -13,6 +15,7 @@ from gpu_worker.protocol import Advanced, Analyze, Command, Failed, FinalAnswer,
 from gpu_worker.retries import persist
 from gpu_worker.scratch import Scratch
 from gpu_worker.shutdown import Shutdown
+from gpu_worker.timeline import Timeline
 from jobs.model import Job, Lease, Outcome
 
 #: How often an attempt looks up from the engine to the heartbeat and the shutdown, in seconds.
@@ -36,12 +39,14 @@ class Attempt:
         heartbeat: Heartbeat,
         shutdown: Shutdown,
         scratch: Scratch,
+        timeline: Timeline,
     ) -> None:
         self._connections = connections
         self._engine = engine
         self._heartbeat = heartbeat
         self._shutdown = shutdown
         self._scratch = scratch
+        self._timeline = timeline
 
     def run(self, job: Job, lease: Lease) -> Outcome:
         """Return what the results that are now in the attempt's folder tell of the run."""
@@ -75,7 +80,7 @@ class Attempt:
 
     def _load(self, pack_folder: Path) -> Loaded:
         self._engine.start()
-        answer = self._answer(Load(pack_folder), None)
+        answer = self._answer(Load(pack_folder), lambda _: None)
         if not isinstance(answer, Loaded):
             raise TransientFailure("The engine could not load its model pack.")
         return answer
@@ -89,16 +94,24 @@ class Attempt:
             submitted_at=job.submitted_at,
             started_at=job.started_at or self._connections.clock(),
         )
-        answer = self._answer(order, checkpoints)
+
+        def keep(stage: str) -> None:
+            metrics.stage_done(job, self._timeline.leave(stage))
+            checkpoints.store(stage)
+
+        answer = self._answer(order, keep)
         if not isinstance(answer, Finished):
             raise TransientFailure("The engine stopped before its work was done.")
         return answer.outcome
 
-    def _answer(self, command: Command, checkpoints: StoredCheckpoints | None) -> FinalAnswer:
-        """Return the final answer to a command; whatever interrupts the wait for it stops the engine first."""
+    def _answer(self, command: Command, keep: Callable[[str], None]) -> FinalAnswer:
+        """Return the final answer to a command; whatever interrupts the wait for it stops the engine first.
+
+        `keep` is called with each stage whose checkpoint lies in the attempt's folder.
+        """
         try:
             self._engine.send(command)
-            answer = self._await_answer(checkpoints)
+            answer = self._await_answer(keep)
         except EngineDied:
             raise
         except BaseException:
@@ -108,7 +121,7 @@ class Attempt:
             raise PermanentFailure(answer.reason) if answer.permanent else TransientFailure(answer.reason)
         return answer
 
-    def _await_answer(self, checkpoints: StoredCheckpoints | None) -> FinalAnswer:
+    def _await_answer(self, keep: Callable[[str], None]) -> FinalAnswer:
         heard_at = time.monotonic()
         while True:
             event = self._engine.receive(LOOK_UP)
@@ -121,11 +134,11 @@ class Attempt:
                     continue
                 case Advanced(stage):
                     begin_stage(stage)
+                    self._timeline.enter(stage)
                     self._heartbeat.note(event)
                 case Saved(stage):
                     logger.info("stage done", done=stage)
-                    if checkpoints is not None:
-                        checkpoints.store(stage)
+                    keep(stage)
                 case _:
                     return event
             heard_at = time.monotonic()

@@ -1,17 +1,23 @@
 """The worker's log: one JSON object a line on stderr, each with the job, attempt, lease epoch and stage at hand."""
 
 import sys
+from typing import Final
 
 from aws_lambda_powertools import Logger
 
 from jobs.model import Job
+from jobs.tracing import TraceHeader
 
-logger = Logger(service="gpu_worker", stream=sys.stderr)
+#: What the worker calls itself in its log, its metrics and its traces.
+SERVICE: Final = "gpu_worker"
+
+logger = Logger(service=SERVICE, stream=sys.stderr)
 
 
 def begin_job(job: Job) -> None:
-    """Name the job on every line from now on."""
-    logger.append_keys(**job.log_context())
+    """Name the job on every line from now on, and the trace of its request, as the functions' lines do."""
+    trace = TraceHeader.parse(job.trace)
+    logger.append_keys(**job.log_context(), xray_trace_id=trace.root if trace else None)
 
 
 def begin_stage(stage: str) -> None:
@@ -21,4 +27,4 @@ def begin_stage(stage: str) -> None:
 
 def end_job() -> None:
     """Name no job any more."""
-    logger.remove_keys(["job_id", "attempt", "lease_epoch", "stage"])
+    logger.remove_keys(["job_id", "attempt", "lease_epoch", "stage", "xray_trace_id"])

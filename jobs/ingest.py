@@ -9,22 +9,24 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs.callbacks.urls import check_callback_url
 from jobs.documents import INCOMING, Upload, document_key
 from jobs.errors import DocumentMissing, InvalidRequest, MoveRefused, QueueFull
+from jobs.keys import PUBLIC, RESERVED, TENANT
 from jobs.model import Job, Status
 from jobs.request import JobRequest, check_text, resolve_pack
 from jobs.service import JobService
+from jobs.settings import Settings
 from jobs.tracing import current_trace
 from jobs.uploads import check_size, decoded, requested, unread
 
 #: Under which the ids of uploads' jobs are made: UUIDs of version 5.
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "bookjob/uploads")
 
-#: Whose jobs the uploads are whose key names no tenant.
-UPLOADERS = "public"
-
 #: The keys of uploads that a caller was given a form for, which knows the job's id and tenant beforehand.
 FORM_KEY = re.compile(
     rf"{INCOMING}uploads/(?P<tenant>[^/]+)/(?P<job_id>[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})"
 )
+
+#: The keys of uploads that were put into a tenant's own folder.
+FOLDER_KEY = re.compile(rf"{INCOMING}(?P<tenant>{TENANT})/.+", re.DOTALL)
 
 
 class StoredObject(BaseModel):
@@ -69,11 +71,17 @@ class ObjectCreated(BaseModel):
         """Whether it is no upload but the mark that S3's console leaves for an empty folder."""
         return self.object.key.endswith("/")
 
-    @property
-    def tenant(self) -> str:
-        """Whose job it becomes."""
-        form = FORM_KEY.fullmatch(self.object.key)
-        return form["tenant"] if form else UPLOADERS
+    def tenant(self, settings: Settings) -> str:
+        """Return whose job it becomes: whose form it was sent by, else whose folder it was put into.
+
+        Folders are tenants' only where callers are asked for keys. Everything else is for whoever needs no key.
+        """
+        if form := FORM_KEY.fullmatch(self.object.key):
+            return form["tenant"]
+        folder = FOLDER_KEY.fullmatch(self.object.key)
+        if folder is None or folder["tenant"] in RESERVED or not settings.require_keys:
+            return PUBLIC
+        return folder["tenant"]
 
 
 def form_key(tenant: str, job_id: str) -> str:
@@ -135,7 +143,7 @@ def _job(service: JobService, event: ObjectCreated, request: JobRequest) -> Job:
     """Return the job as it stands while nothing is known of its text."""
     return Job(
         job_id=event.job_id,
-        tenant=event.tenant,
+        tenant=event.tenant(service.settings),
         status=Status.PENDING,
         submitted_at=service.clock(),
         document_key=document_key(event.job_id, upload=secrets.token_hex(4)),

@@ -3,18 +3,21 @@
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobs.dead_letters import bury
+from jobs.metrics import NAMESPACE
 from jobs.queue import job_named
 from jobs.service import JobService
 from jobs.settings import Settings
 
 logger = Logger()
+metrics = Metrics(namespace=NAMESPACE)
 # Each message stands for itself, so one that must wait holds up none behind it, though the queue keeps an order.
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
@@ -29,11 +32,13 @@ def bury_named(record: SQSRecord) -> None:
     """End the job that the message names; a message that names none is dropped."""
     job_id = job_named(record.body)
     logger.warning("A message came to the dead-letter queue", job_id=job_id)
+    metrics.add_metric("DeadLetters", MetricUnit.Count, 1)
     if job_id is not None:
         bury(jobs(), job_id)
 
 
 @logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """End the job of each message, and report those that are to be delivered again."""
     return process_partial_response(event, bury_named, processor, context)

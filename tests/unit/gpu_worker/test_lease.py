@@ -12,6 +12,7 @@ from gpu_worker.lease import Heartbeat
 from gpu_worker.protocol import Advanced
 from gpu_worker.settings import WorkerSettings
 from gpu_worker.sign_of_life import SignOfLife
+from gpu_worker.traces import Tracer
 from jobs.documents import DocumentStore
 from jobs.errors import JobNotFound, LeaseLost
 from jobs.model import Job, Lease, Progress, Status
@@ -75,7 +76,8 @@ def recorder(clock: SettableClock) -> Recorder:
 def heartbeat(recorder: Recorder, clock: SettableClock) -> Heartbeat:
     settings = WorkerSettings(table="t", bucket="b", queue_url="q", lease_seconds=LEASE_SECONDS)
     store, queue = cast("JobStore", recorder), cast("JobQueue", recorder)
-    connections = Connections(settings, store, cast("DocumentStore", None), queue, clock=clock)
+    documents, tracer = cast("DocumentStore", None), cast("Tracer", None)
+    connections = Connections(settings, store, documents, queue, tracer, clock=clock)
     lease = Lease("job", "public", recorder.job.place, "worker-1", 1, clock.now + timedelta(seconds=LEASE_SECONDS))
     return Heartbeat(connections, SignOfLife(store, "worker-1", clock, 10), Message("job", "receipt"), lease)
 
