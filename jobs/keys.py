@@ -13,7 +13,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from jobs.clock import Instant
 
@@ -22,6 +22,9 @@ PUBLIC = "public"
 
 #: How a tenant may be called: its name is part of S3 keys and of index keys, where `/` and `#` end it.
 TENANT = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+
+#: What no tenant may be called: uploads by a form are kept under `incoming/uploads/`.
+RESERVED = frozenset({"uploads"})
 
 #: How a key is written.
 KEY = re.compile(r"bookjob_(?P<key_id>[0-9a-f]{12})_(?P<secret>[0-9a-f]{64})")
@@ -55,6 +58,13 @@ class NewKey(BaseModel):
     tenant: str = Field(pattern=f"^{TENANT}$")
     submissions_per_minute: int | None = Field(default=None, ge=1)
     requests_per_minute: int | None = Field(default=None, ge=1)
+
+    @field_validator("tenant")
+    @classmethod
+    def _is_free(cls, tenant: str) -> str:
+        if tenant in RESERVED:
+            raise ValueError(f"no tenant may be called {tenant!r}")
+        return tenant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
