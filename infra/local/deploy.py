@@ -20,8 +20,8 @@ STACK = "bookjob"
 CODE_BUCKET = "bookjob-code"
 
 #: What the local stack deploys with that a cloud would not: a dead worker's job is taken up again sooner, and since
-#: nobody but this machine can ask, no keys are asked for.
-LOCAL_PARAMETERS = {"LeaseSeconds": "15", "RequireKeys": "false"}
+#: nobody but this machine can ask, no keys are asked for and callbacks may come back to it.
+LOCAL_PARAMETERS = {"LeaseSeconds": "15", "RequireKeys": "false", "LoopbackCallbacks": "true"}
 
 #: The template's tables, by the outputs that name them.
 TABLES = {"TableName": "JobsTable", "KeysTableName": "KeysTable"}
