@@ -1,5 +1,6 @@
-"""Listing a tenant's jobs, newest first: which index answers which question, and where a page begins."""
+"""Listing a tenant's jobs, newest first, and counting them: which index answers which question, where a page begins."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -17,7 +18,8 @@ PAGE_SIZE = 100
 # Whether a record matches, as its reader sees it at `:now`: an ended job expires though its record says so only later.
 IS_REMEMBERED = "(attribute_not_exists(purge_at) OR purge_at > :now)"
 HAS_EXPIRED = "expires_at <= :now"
-HAS_STATUS = "#status = :status AND (attribute_not_exists(expires_at) OR expires_at > :now)"
+HAS_NOT_EXPIRED = "attribute_not_exists(expires_at) OR expires_at > :now"
+HAS_STATUS = f"#status = :status AND ({HAS_NOT_EXPIRED})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,41 @@ class JobList:
         pages = self.client.get_paginator("query").paginate(**request, PaginationConfig={"PageSize": PAGE_SIZE})
         found = (from_item(item).as_seen_at(now) for page in pages for item in page["Items"])
         return list(islice(found, limit))
+
+    def counts(self, tenant: str | None, now: datetime) -> dict[Status, int]:
+        """Return how many jobs are in each state, of the tenant's or of everyone's for None, but for expired ones.
+
+        The indexes may lag behind the last writes by a moment.
+        """
+        states = [status for status in Status if status is not Status.EXPIRED]
+        asked = (_everyones(status, now) if tenant is None else _ones(tenant, status, now) for status in states)
+        return dict(zip(states, map(self._count, asked), strict=True))
+
+    def _count(self, asked: Mapping[str, Any]) -> int:
+        pages = self.client.get_paginator("query").paginate(TableName=self.table, Select="COUNT", **asked)
+        return sum(page["Count"] for page in pages)
+
+
+def _ones(tenant: str, status: Status, now: datetime) -> Mapping[str, Any]:
+    """Return what counts a tenant's jobs of a state."""
+    values = {":value": index_keys(tenant, status)["tenant_status"], ":now": int(now.timestamp())}
+    return {
+        "IndexName": "by_tenant_status",
+        "KeyConditionExpression": "tenant_status = :value",
+        "FilterExpression": HAS_NOT_EXPIRED,
+        "ExpressionAttributeValues": {name: to_value(value) for name, value in values.items()},
+    }
+
+
+def _everyones(status: Status, now: datetime) -> Mapping[str, Any]:
+    """Return what counts all jobs of a state: an ended one is due when it expires, any other since it was submitted."""
+    values = {":value": status, ":after": int(now.timestamp()) if status.ended else 0}
+    return {
+        "IndexName": "by_status",
+        "KeyConditionExpression": "#status = :value AND due_at > :after",
+        "ExpressionAttributeNames": {"#status": "status"},
+        "ExpressionAttributeValues": {name: to_value(value) for name, value in values.items()},
+    }
 
 
 def _index(tenant: str, query: JobFilter) -> tuple[str, str, str]:

@@ -325,9 +325,9 @@ class JobService:
         except DocumentMissing as missing:
             raise NoSuchFile(f"This job made no file '{name}': its pipeline did not include the task.") from missing
 
-    def stats(self, tenant: str) -> Stats:
-        """Return the tenant's counts by state and whether a worker lives."""
-        return self.store.stats(tenant, self.clock(), self.lease_time)
+    def stats(self, tenant: str | None) -> Stats:
+        """Return the tenant's counts by state, or everyone's for None, and whether a worker lives."""
+        return Stats(**self.listing.counts(tenant, self.clock()), worker_running=self.worker_heard())
 
     def worker_heard(self) -> bool:
         """Whether a worker was heard of within its lease time."""

@@ -28,7 +28,7 @@ from typing import Any
 from jobs.callbacks.outbox import announcement
 from jobs.clock import isoformat
 from jobs.errors import JobNotFound, LeaseLost, MoveRefused, QueueFull
-from jobs.model import Job, Lease, Outcome, Progress, Stats, Status, job_at
+from jobs.model import Job, Lease, Outcome, Progress, Status, job_at
 from jobs.records import (
     Item,
     condition,
@@ -359,28 +359,6 @@ class JobStore(Table):
                 yield self.get(job_id, now)
             except JobNotFound:
                 continue
-
-    def stats(self, tenant: str, now: datetime, worker_timeout: timedelta) -> Stats:
-        """Return the tenant's counts by state; ended jobs that have expired are not counted.
-
-        The counts come from an index that may lag behind the last writes by a moment.
-        """
-        counts = {status.value: self._count(tenant, status, now) for status in Status if status != Status.EXPIRED}
-        return Stats(**counts, worker_running=self.worker_heard_since(now - worker_timeout))
-
-    def _count(self, tenant: str, status: Status, now: datetime) -> int:
-        pages = self.client.get_paginator("query").paginate(
-            TableName=self.table,
-            IndexName="by_tenant_status",
-            Select="COUNT",
-            KeyConditionExpression="tenant_status = :key",
-            FilterExpression="attribute_not_exists(expires_at) OR expires_at > :now",
-            ExpressionAttributeValues={
-                ":key": to_value(index_keys(tenant, status)["tenant_status"]),
-                ":now": to_value(int(now.timestamp())),
-            },
-        )
-        return sum(page["Count"] for page in pages)
 
     def _expiry(self, ended_at: datetime) -> dict[str, int]:
         expires_at = ended_at + self.ttl

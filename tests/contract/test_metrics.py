@@ -47,3 +47,14 @@ def test_jobs_are_counted_by_status(
     assert found['bookjob_jobs{status="running"}'] == found['bookjob_jobs{status="completed"}'] == 1
     assert found['bookjob_jobs{status="failed"}'] == 0
     assert found["bookjob_worker_up"] == 1
+
+
+def test_jobs_are_counted_whoever_they_are_of(here: httpx.Client, at_hand: JobsAtHand, clock: SettableClock) -> None:
+    at_hand.pending(tenant="acme")
+    at_hand.completed(tenant="globex")
+    told = here.get("/metrics")
+    assert samples(told)['bookjob_jobs{status="pending"}'] == samples(told)['bookjob_jobs{status="completed"}'] == 1
+    assert "acme" not in told.text
+    clock.advance(3601)
+    assert samples(here.get("/metrics"))['bookjob_jobs{status="completed"}'] == 0
+    assert samples(here.get("/metrics"))['bookjob_jobs{status="pending"}'] == 1
