@@ -5,13 +5,12 @@ That is imported where it is used: a client of a remote service need not have wh
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from bookjob.commands.local import in_words, refusal
 from bookjob.errors import BookjobError, InvalidBook
 from bookjob.exit_codes import ExitCode
 
@@ -35,6 +34,8 @@ Substitute = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines on standard output.")]
 
+_INTERRUPTED: Final = "Stopped. Unfinished jobs are kept; the next `bookjob up` goes on with them."
+
 
 def up(
     port: Port = 8000,
@@ -44,7 +45,7 @@ def up(
     substitute: Substitute = True,
 ) -> None:
     """Start the service on this machine, or use the one that runs; Ctrl-C stops it and loses no job."""
-    with _in_words():
+    with in_words(_INTERRUPTED):
         text = _loaded(book)
         from infra.local.detached import start_detached
         from infra.local.home import Home, Running
@@ -67,7 +68,7 @@ def up(
 
 def down() -> None:
     """Stop the service on this machine. Jobs that wait are kept for the next start."""
-    with _in_words():
+    with in_words(_INTERRUPTED):
         from infra.local.home import Home
         from infra.local.session import stop
 
@@ -77,7 +78,7 @@ def down() -> None:
 
 def health(as_json: Json = False) -> None:
     """Tell how each part of the service on this machine is; the exit code is 0 when all are well and 1 otherwise."""
-    with _in_words():
+    with in_words(_INTERRUPTED):
         from infra.local.health import check
         from infra.local.home import Home
 
@@ -98,7 +99,7 @@ def _loaded(file: Path | None) -> "Book | None":
     try:
         return load(file) if file is not None else None
     except InvalidBook as error:
-        raise _refusal(str(error), ExitCode.USAGE) from error
+        raise refusal(str(error), ExitCode.USAGE) from error
 
 
 def _welcome(running: "Running", options: "Options", book: "Book | None") -> None:
@@ -113,10 +114,15 @@ def _welcome(running: "Running", options: "Options", book: "Book | None") -> Non
 
 def _tell_ready(running: "Running", options: "Options", how_to_stop: str) -> None:
     _say(f"The service is up on {running.url} ({how_to_stop}).")
-    if options.substitute:
+    from infra.local.home import Home
+    from infra.local.packs import PUBLISHED, store
+
+    absent = [name for name in PUBLISHED if name not in store(Home.default()).usable()]
+    if options.substitute and absent:
         _say(
-            "The models small and big are served by the bundled pack mini, because this stack was told so "
-            "(BOOKJOB_SUBSTITUTE_PACK=mini; --no-substitute refuses them instead)."
+            f"In place of the model{'s' * (len(absent) > 1)} {' and '.join(absent)} the bundled pack mini is used, "
+            "because this stack was told so (BOOKJOB_SUBSTITUTE_PACK=mini; --no-substitute refuses instead). "
+            f"To have {' or '.join(absent)}: bookjob packs pull {absent[0]}"
         )
 
 
@@ -142,29 +148,6 @@ def _read(url: str, book: "Book") -> None:
     with Client(url) as client:
         read = reading.read_book(client, book, reading.Request(), folder=None, messages=Console(stderr=True))
     print_summary(Console(), read.summary, read.job, read.files)
-
-
-@contextmanager
-def _in_words() -> Iterator[None]:
-    """End a command whose stack cannot go on with the sentence that says why."""
-    try:
-        from infra.local.errors import LocalStackError
-    except ModuleNotFoundError as missing:
-        raise _refusal(f"{missing.name} is not installed, which the local stack needs: run `make setup`.") from missing
-    try:
-        yield
-    except KeyboardInterrupt:
-        _say("Stopped. Unfinished jobs are kept; the next `bookjob up` goes on with them.")
-        raise typer.Exit(ExitCode.OK) from None
-    except LocalStackError as error:
-        raise _refusal(str(error)) from error
-    except ModuleNotFoundError as missing:
-        raise _refusal(f"{missing.name} is not installed, which the local stack needs: run `make setup`.") from missing
-
-
-def _refusal(sentence: str, code: ExitCode = ExitCode.UNREACHABLE) -> typer.Exit:
-    _say(f"Error: {sentence}")
-    return typer.Exit(code)
 
 
 def _say(sentence: str) -> None:

@@ -4,17 +4,15 @@ from pathlib import Path
 
 from pydantic import Field
 
+from gpu_worker.packs.store import BUNDLED
 from jobs.settings import Settings
-
-#: The model packs that come with the code.
-BUNDLED_PACKS = Path(__file__).parent / "packs"
 
 
 class WorkerSettings(Settings):
     """The settings of one worker. Each field is the environment variable `BOOKJOB_` + its name in capitals."""
 
-    #: The folder that holds one folder for each model pack, named as the pack.
-    pack_dir: Path = BUNDLED_PACKS
+    #: Where model packs are, each a folder of its name; those that come with the code are there anyhow.
+    pack_dir: Path = BUNDLED
     #: Where a copy of the message of a job that used up its attempts goes; unset where nobody looks there.
     dead_letter_queue_url: str | None = None
     #: How long the engine may be silent before it counts as hung; longer than any pack takes to load.

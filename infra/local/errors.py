@@ -47,3 +47,15 @@ class MissingDependency(LocalStackError):
 
 class ServiceFailed(LocalStackError):
     """Everything was started and the service does not answer."""
+
+
+class NoSuchPack(LocalStackError):
+    """No model pack of that name is known."""
+
+
+class PackRefused(LocalStackError):
+    """A model pack is not what it should be."""
+
+
+class PackUnreachable(LocalStackError):
+    """A model pack's files could not be fetched."""

@@ -4,6 +4,7 @@ lock              held, while the stack runs, by the process that runs it and by
 running.json      who runs it, and where
 deployment.json   what is deployed in the emulator's state
 state/            what the emulator keeps from one start to the next
+packs/            the model packs that were pulled
 logs/             one file for each process
 """
 
@@ -68,6 +69,11 @@ class Home:
     def state(self) -> Path:
         """Where the emulator keeps what it holds."""
         return self.path / "state"
+
+    @property
+    def packs(self) -> Path:
+        """Where the model packs are that did not come with the code."""
+        return self.path / "packs"
 
     def clear_scratch(self) -> Path:
         """Return the empty folder for what the emulator unpacks while it runs."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from infra.local import dependencies, emulator
+from infra.local import dependencies, emulator, packs
 from infra.local.answers import answers
 from infra.local.deploy import Deployer, Deployment
 from infra.local.errors import LocalStackError, PortInUse, ServiceFailed, StateDamaged
@@ -88,6 +88,9 @@ class LocalStack:
         if not is_free(self.options.port):
             raise PortInUse(self.options.port, holder(self.options.port))
         self.home.note_running(self._running)
+        for pack in packs.store(self.home).installed():
+            if pack.fault is not None:
+                self.report(f"The model pack {pack.name} is left out: {pack.fault}.")
         self._bring_up()
         self._watch = threading.Thread(target=self._watch_over, name="watch", daemon=True)
         self._watch.start()
@@ -120,7 +123,7 @@ class LocalStack:
         front = ["--port", str(self.options.port), "--emulator", emulator.url(port), "--api", api_id]
         self._start("front", ["infra.local.front", *front], {})
         if self.options.worker:
-            self._start("worker", ["gpu_worker"], _worker_environment(deployment, port))
+            self._start("worker", ["gpu_worker"], self._worker_environment(deployment, port))
         self._wait_until_it_answers()
         self._note(ready=True)
 
@@ -131,7 +134,8 @@ class LocalStack:
         self._start("emulator", [emulator.MODULE], settings, [self.lock])
         self._note(emulator_port=port)
         emulator.wait_until_ready(port, self._children["emulator"])
-        return Deployer(port, self.options.parameters).deploy(self.home.deployment())
+        installed = {"Packs": ",".join(sorted(packs.store(self.home).usable()))}
+        return Deployer(port, installed | dict(self.options.parameters)).deploy(self.home.deployment())
 
     def _emulator_port(self) -> int:
         """Return the port that the kept state was made on, or a free one where there is none or it is taken.
@@ -175,6 +179,15 @@ class LocalStack:
         self._running = self._running.model_copy(update=changes)
         self.home.note_running(self._running)
 
+    def _worker_environment(self, deployment: Deployment, emulator_port: int) -> dict[str, str]:
+        """Return the worker's settings: those that the deployed function has, and what is on this machine alone."""
+        return {
+            **emulator.client_environment(emulator_port),
+            **deployment.settings,
+            "BOOKJOB_DEAD_LETTER_QUEUE_URL": deployment.outputs["DeadLetterQueueUrl"],
+            "BOOKJOB_PACK_DIR": str(packs.store(self.home).folder),
+        }
+
     def _watch_over(self) -> None:
         """Start what died again, until the stack is stopped; without its emulator everything starts anew."""
         back_off = dict.fromkeys(PATIENCE, BackOff())
@@ -202,12 +215,3 @@ class LocalStack:
             self.report(str(error))
             self._broken.set()
             self._stopping.set()
-
-
-def _worker_environment(deployment: Deployment, emulator_port: int) -> dict[str, str]:
-    """Return the worker's settings: those that the deployed function has, and where dead letters go."""
-    return {
-        **emulator.client_environment(emulator_port),
-        **deployment.settings,
-        "BOOKJOB_DEAD_LETTER_QUEUE_URL": deployment.outputs["DeadLetterQueueUrl"],
-    }
