@@ -108,7 +108,7 @@ def _links(wanted: Clusters[Item], found: Clusters[Item]) -> tuple[float, float]
 
 
 def _shares(wanted: Clusters[Item], found: Clusters[Item]) -> tuple[float, float]:
-    """Return how much of each mention's cluster of `wanted` stays together in `found`, summed, and how many there are."""
+    """Return how much of each mention's cluster in `wanted` stays together in `found`, summed; and the mentions."""
     label = _labels(found)
     together = (Counter(label[item] for item in cluster if item in label) for cluster in wanted)
     hits = sum(
