@@ -108,7 +108,7 @@ class _Tagger:
         sentences = np.fromiter((token.sentence for token in tokens), np.int64, len(tokens))
         self._windows = windows.sentence_windows(sentences, self._pieces)
         self._lengths = self._windows.lengths(self._pieces)
-        self._senses = _first_senses(tokens) if Task.SUPERSENSE in tasks else None
+        self._senses = first_senses(tokens) if Task.SUPERSENSE in tasks else None
 
     def run(self, found: _Found, advance: Callable[[float], None]) -> None:
         order = np.argsort(self._lengths)  # upstream's sort, which decides which windows share a batch
@@ -266,7 +266,7 @@ def _upstream_steps(order: Integers, lengths: Integers, counts: Integers) -> Int
     return steps
 
 
-def _first_senses(tokens: Sequence[Token]) -> Integers:
+def first_senses(tokens: Sequence[Token]) -> Integers:
     """Return the WordNet class of each token's first sense, as a noun or a verb."""
     table = data.first_senses()
     keys = ((token.word.lower(), _WORDNET_POS.get(token.pos, "")) for token in tokens)

@@ -36,8 +36,8 @@ class Windows:
         return lengths
 
 
-def sentence_windows(sentences: Integers, pieces: Pieces, *, carried: int = 0) -> Windows:
-    """Fill windows with whole sentences, as long as there are fewer than `MOST_PIECES` pieces in one.
+def sentence_windows(sentences: Integers, pieces: Pieces, *, carried: int = 0, most: int = MOST_PIECES) -> Windows:
+    """Fill windows with whole sentences, as long as there are fewer than `most` pieces in one.
 
     `sentences` `[tokens]` holds each token's sentence. A sentence that is too long is cut between words. From the
     second window on, `carried` counts as pieces that are there already: upstream's tagger begins to count at 0,
@@ -46,9 +46,9 @@ def sentence_windows(sentences: Integers, pieces: Pieces, *, carried: int = 0) -
     """
     starts, ends = [], []
     start, filled = 0, 0
-    for chunk_start, chunk_end in _chunks(sentences, pieces):
+    for chunk_start, chunk_end in _chunks(sentences, pieces, most):
         size = int(pieces.offsets[chunk_end] - pieces.offsets[chunk_start])
-        if size + filled >= MOST_PIECES:
+        if size + filled >= most:
             starts.append(start)
             ends.append(chunk_start)
             start, filled = chunk_start, carried
@@ -59,13 +59,13 @@ def sentence_windows(sentences: Integers, pieces: Pieces, *, carried: int = 0) -
     return Windows(np.array(starts, np.int64), np.array(ends, np.int64))
 
 
-def _chunks(sentences: Integers, pieces: Pieces) -> Iterator[tuple[int, int]]:
-    """Yield each sentence's tokens, or the parts that have at most `MOST_PIECES` pieces of a longer one."""
+def _chunks(sentences: Integers, pieces: Pieces, most: int) -> Iterator[tuple[int, int]]:
+    """Yield each sentence's tokens, or the parts that have at most `most` pieces of a longer one."""
     bounds = np.flatnonzero(np.diff(sentences)) + 1
     edges = [0, *bounds.tolist(), len(sentences)] if len(sentences) else [0]
     for start, end in itertools.pairwise(edges):
-        while pieces.offsets[end] - pieces.offsets[start] > MOST_PIECES:
-            limit = pieces.offsets[start] + MOST_PIECES
+        while pieces.offsets[end] - pieces.offsets[start] > most:
+            limit = pieces.offsets[start] + most
             cut = int(np.searchsorted(pieces.offsets, limit, side="right")) - 1
             cut = max(cut, start + 1)
             yield start, cut
