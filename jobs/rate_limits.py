@@ -21,6 +21,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
+import boto3
+from botocore.config import Config
+
 from jobs.clock import Clock, utc_now
 from jobs.records import condition, merged, to_value
 
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 
 MINUTE = timedelta(minutes=1) // timedelta(microseconds=1)
 SECOND = timedelta(seconds=1) // timedelta(microseconds=1)
+
+#: A request can do without its limit, so AWS gets less time to answer than where an answer is needed.
+LIMITERS_PATIENCE = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
 
 #: How long a record outlives its bucket at least, in seconds, since DynamoDB's clock is not the callers'.
 KEPT_FOR = 60
@@ -92,6 +98,11 @@ class RateLimits:
     clock: Clock = utc_now
     #: The latest `full_at` that was seen of each bucket. The stored one only grows, so it is never less than this.
     seen: OrderedDict[str, int] = field(default_factory=OrderedDict)
+
+    @classmethod
+    def connect(cls, table: str, clock: Clock = utc_now) -> Self:
+        """Return the buckets over AWS, or over whatever `AWS_ENDPOINT_URL` names."""
+        return cls(boto3.Session().client("dynamodb", config=LIMITERS_PATIENCE), table, clock)
 
     def take(self, caller: str, traffic: Traffic, limit: Limit) -> Allowance:
         """Take a token of the caller's, or find that there is none; one write in all but rare cases.

@@ -34,6 +34,10 @@ class Settings(BaseModel):
     loopback_callbacks: bool = False
     #: How many jobs may wait at once.
     max_queue_size: int = Field(default=10, ge=1, le=5000)
+    #: How many texts a caller may submit in a minute, by whichever way, where its key says nothing else.
+    submissions_per_minute: int = Field(default=60, ge=1)
+    #: How many other requests about jobs a caller may make in a minute, where its key says nothing else.
+    requests_per_minute: int = Field(default=600, ge=1)
     #: The longest text, in characters.
     max_document_size: int = Field(default=5_000_000, ge=1)
     #: How long an ended job's document and result are kept.

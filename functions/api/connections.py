@@ -4,6 +4,7 @@ from functools import cache
 
 from jobs.key_ring import KeyRing
 from jobs.key_store import KeyStore
+from jobs.rate_limits import RateLimits
 from jobs.service import JobService
 from jobs.settings import Settings
 
@@ -26,3 +27,10 @@ def keys() -> KeyRing | None:
     if service.settings.keys_table is None:
         raise RuntimeError("Keys are asked for and BOOKJOB_KEYS_TABLE does not say where they are kept.")
     return KeyRing(KeyStore(service.store.client, service.settings.keys_table), service.clock)
+
+
+@cache
+def rate_limits() -> RateLimits:
+    """Return the buckets that callers take from."""
+    service = jobs()
+    return RateLimits.connect(service.settings.table, service.clock)

@@ -15,7 +15,7 @@ from aws_lambda_powertools.event_handler import Response
 from functions.api.endpoints import json_response
 from functions.api.limits import RESPONSE_LIMIT, base64_size, response_size
 from functions.api.models import Problem
-from functions.api.request import REQUEST_ID_HEADER, headers_of, request_id_of
+from functions.api.request import headers_of
 from jobs.documents import StoredObject
 
 #: How long a link to a result works, in seconds.
@@ -26,16 +26,13 @@ GZIP = 16 + zlib.MAX_WBITS
 
 
 def deliver(
-    stored: StoredObject, content_type: str, event: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    stored: StoredObject, content_type: str, event: Mapping[str, Any], headers: Mapping[str, str]
 ) -> Response[str]:
-    """Return the answer that carries the object, or that says where it can be fetched."""
-    # The request's id is a header of every answer, so it counts towards the size.
-    common = {
-        "Content-Type": content_type,
-        "Vary": "Accept-Encoding",
-        REQUEST_ID_HEADER: request_id_of(event),
-        **(headers or {}),
-    }
+    """Return the answer that carries the object, or that says where it can be fetched.
+
+    `headers` are all others that the answer will have, since they count towards its size.
+    """
+    common = {"Content-Type": content_type, "Vary": "Accept-Encoding", **headers}
     gzipped = common | {"Content-Encoding": "gzip"}
     if accepts_gzip(headers_of(event).get("accept-encoding", "")):
         if _size(gzipped, is_base64=True) + base64_size(stored.size) <= RESPONSE_LIMIT:

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from functions.api.bodies import json_object
 from functions.api.caller import Caller, Guard, caller_of
 from functions.api.validation import validated
+from jobs.rate_limits import Traffic
 
 F = TypeVar("F", bound=Callable[..., Any])
 Model = type[BaseModel]
@@ -53,6 +54,8 @@ class Endpoint:
     types: tuple[str, ...]
     #: Whether anyone may ask, however often: no guard stands before it, and nobody knows who asks.
     is_open: bool
+    #: As what its requests are counted against their caller's limits.
+    traffic: Traffic
 
     def matches(self, path: str) -> bool:
         """Whether a request's path is this endpoint's, whatever its method."""
@@ -76,6 +79,12 @@ class Endpoints:
         return self.router.current_event.raw_event
 
     @property
+    def answer_headers(self) -> dict[str, str]:
+        """The headers that the answer to the present request gets, whichever answer it will be."""
+        headers: dict[str, str] = self.router.context["answer_headers"]
+        return headers
+
+    @property
     def caller(self) -> Caller:
         """Who makes the present request; an open endpoint does not know."""
         return caller_of(self.router)
@@ -91,6 +100,7 @@ class Endpoints:
         gives: Model | None = None,
         types: tuple[str, ...] = (JSON,),
         is_open: bool = False,
+        traffic: Traffic = Traffic.REQUESTS,
     ) -> Callable[[F], F]:
         """Return the decorator that makes its function answer the method and path.
 
@@ -113,16 +123,23 @@ class Endpoints:
                 gives=gives or (returned if inspect.isclass(returned) and issubclass(returned, BaseModel) else None),
                 types=types,
                 is_open=is_open,
+                traffic=traffic,
             )
             self.table.append(row)
-            self.router.route(path, method, middlewares=[] if is_open else self.guards)(self._route(row))
+            guards = [] if is_open else [_announce(row), *self.guards]
+            methods = ["GET", "HEAD"] if method == "GET" else [method]
+            self.router.route(path, methods, middlewares=guards)(self._route(row))
             return function
 
         return register
 
     def methods(self, path: str) -> list[str]:
-        """Return the methods that a request's path takes; none for a path that is not the API's."""
-        return sorted({row.method for row in self.table if row.matches(path)})
+        """Return the methods that a request's path takes; none for a path that is not the API's.
+
+        Whatever can be got has a HEAD, which is answered alike but for the body.
+        """
+        found = {row.method for row in self.table if row.matches(path)}
+        return sorted(found | ({"OPTIONS"} if found else set()) | ({"HEAD"} if "GET" in found else set()))
 
     def _route(self, row: Endpoint) -> Callable[..., Response[str]]:
         def answer(**arguments: Any) -> Response[str]:
@@ -133,6 +150,16 @@ class Endpoints:
             return _shaped(row.function(**arguments), row.status)
 
         return answer
+
+
+def _announce(row: Endpoint) -> Guard:
+    """Return what tells the guards behind it which endpoint is asked."""
+
+    def announce(app: Any, proceed: Callable[[Any], Response[str]]) -> Response[str]:
+        app.append_context(endpoint=row)
+        return proceed(app)
+
+    return announce
 
 
 def json_response(body: BaseModel, status: HTTPStatus, headers: Mapping[str, str] | None = None) -> Response[str]:

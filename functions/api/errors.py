@@ -87,6 +87,8 @@ def map_errors(app: APIGatewayHttpResolver, endpoints: Endpoints) -> None:
 
 
 def _no_route(method: str, allowed: Sequence[str]) -> Response[str]:
+    if method == "OPTIONS" and allowed:
+        return Response(HTTPStatus.NO_CONTENT.value, headers={"Allow": ", ".join(allowed)}, body="")
     if method in allowed or not allowed:  # In the first case Powertools found the path's variable parts unfit.
         return problem(HTTPStatus.NOT_FOUND, "There is nothing at this path. GET /docs lists what there is.")
     methods = ", ".join(allowed)

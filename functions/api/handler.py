@@ -11,9 +11,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from functions.api.errors import map_errors
 from functions.api.request import REQUEST_ID_HEADER, request_id_of
 from functions.api.routes import api
+from jobs.metrics import NAMESPACE
 
 logger = Logger()
-metrics = Metrics(namespace="Bookjob")
+metrics = Metrics(namespace=NAMESPACE)
 
 app = APIGatewayHttpResolver()
 app.include_router(api.router)
@@ -26,9 +27,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request of the API, log it and count it."""
     request_id, started = request_id_of(event), time.perf_counter()
     logger.append_keys(request_id=request_id)
+    headers, http = {REQUEST_ID_HEADER: request_id}, event["requestContext"]["http"]
+    app.append_context(answer_headers=headers)  # type: ignore[no-untyped-call]
     answer = app.resolve(event, context)
-    answer["headers"][REQUEST_ID_HEADER] = request_id
-    _account(event["requestContext"]["http"], answer["statusCode"], (time.perf_counter() - started) * 1000)
+    answer["headers"].update(headers)
+    if http["method"] == "HEAD":
+        answer.update(body="", isBase64Encoded=False)
+    _account(http, answer["statusCode"], (time.perf_counter() - started) * 1000)
     return answer
 
 

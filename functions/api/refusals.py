@@ -28,6 +28,11 @@ def unsupported(detail: str) -> Refusal:
     return Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
 
 
+def too_many(detail: str, retry_after: int) -> Refusal:
+    """Return the refusal of a caller who asks too often, and may again after so many seconds."""
+    return Refusal(HTTPStatus.TOO_MANY_REQUESTS, detail, {"Retry-After": str(retry_after)})
+
+
 def unauthorized(detail: str) -> Refusal:
     """Return the refusal of a caller who shows no key that is one."""
     return Refusal(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": 'ApiKey realm="bookjob", header="X-API-Key"'})

@@ -29,20 +29,23 @@ from functions.api.models import (
     Submission,
     Upload,
 )
+from functions.api.rate_limits import limit
 from functions.api.request import idempotency_key_of, seconds_to_wait
 from functions.api.webhooks import WebhookSecret
 from jobs.clock import utc_now
-from jobs.keys import PUBLIC
 from jobs.model import Job
+from jobs.rate_limits import Traffic
 from jobs.readiness import check_pack, readiness
 from jobs.request import JobRequest
 from jobs.upload_forms import upload_form
 
 logger = Logger()
-api = Endpoints(guards=(identify,))
+api = Endpoints(guards=(identify, limit))
 
 JSON, HTML, TSV = "application/json", "text/html; charset=utf-8", "text/tab-separated-values; charset=utf-8"
 FILE_TYPES = {"book": JSON, "book.html": HTML}
+
+SUBMISSIONS = Traffic.SUBMISSIONS
 
 PREFER = {"Prefer": "`wait=20` holds the answer until the status, stage or whole percent changes, 20 seconds at most."}
 
@@ -71,7 +74,7 @@ def shown(*found: Job) -> tuple[JobStatus, ...]:
     return tuple(JobStatus.of(job, places.get(job.job_id), callbacks.get(job.job_id)) for job in found)
 
 
-@api.endpoint("POST", "/v1/jobs", headers=IDEMPOTENCY, refuses=(400, 413, 415, 422, 503))
+@api.endpoint("POST", "/v1/jobs", headers=IDEMPOTENCY, refuses=(400, 413, 415, 422, 503), traffic=SUBMISSIONS)
 def submit(body: Submission) -> JobAccepted:
     """Submit a text: it is stored and queued, and read when its turn comes."""
     if key := idempotency_key_of(api.event):
@@ -81,7 +84,7 @@ def submit(body: Submission) -> JobAccepted:
     return JobAccepted.of(job, jobs().queue_position(job))
 
 
-@api.endpoint("POST", "/v1/uploads", headers=IDEMPOTENCY, refuses=(400, 413, 415, 503))
+@api.endpoint("POST", "/v1/uploads", headers=IDEMPOTENCY, refuses=(400, 413, 415, 503), traffic=SUBMISSIONS)
 def upload(body: JobRequest) -> Upload:
     """Get a form to upload a text by that is too large for one request; the upload is the submission."""
     form = upload_form(jobs(), body, tenant(), idempotency_key_of(api.event))
@@ -132,7 +135,7 @@ def stop(job_id: JobId) -> StopRequested:
     return StopRequested(job_id=job.job_id, status=job.status)
 
 
-@api.endpoint("POST", "/v1/jobs/<job_id>/retry", refuses=(404, 409, 503))
+@api.endpoint("POST", "/v1/jobs/<job_id>/retry", refuses=(404, 409, 503), traffic=SUBMISSIONS)
 def retry(job_id: JobId) -> JobAccepted:
     """Queue a failed or cancelled job again; it goes on after the last stage that it finished."""
     job = logged(jobs().retry(job_id, tenant()))
@@ -142,7 +145,7 @@ def retry(job_id: JobId) -> JobAccepted:
 @api.endpoint("GET", "/v1/jobs/<job_id>/result", gives=JobResult, refuses=(303, 404, 409, 425, 503))
 def result(job_id: JobId) -> Response[str]:
     """Fetch a completed job's result; one that is too large for an answer is linked to."""
-    return deliver(jobs().result(job_id, tenant()), JSON, api.event)
+    return deliver(jobs().result(job_id, tenant()), JSON, api.event, api.answer_headers)
 
 
 @api.endpoint("DELETE", "/v1/jobs/<job_id>/result", status=HTTPStatus.NO_CONTENT, refuses=(404, 409, 503))
@@ -155,7 +158,8 @@ def discard(job_id: JobId) -> None:
 def file(job_id: JobId, name: FileName) -> Response[str]:
     """Fetch one of BookNLP's own files, byte for byte."""
     stored = jobs().file(job_id, tenant(), name)
-    return deliver(stored, FILE_TYPES.get(name, TSV), api.event, HARMLESS if name == "book.html" else {})
+    headers = api.answer_headers | (HARMLESS if name == "book.html" else {})
+    return deliver(stored, FILE_TYPES.get(name, TSV), api.event, headers)
 
 
 @api.endpoint("GET", "/v1/webhooks/secret", refuses=(503,))
@@ -189,8 +193,8 @@ def ready() -> Response[str]:
 
 @api.endpoint("GET", "/metrics", types=(PROMETHEUS,), refuses=(503,), is_open=True)
 def metrics() -> Response[str]:
-    """Tell the numbers of the deployment in Prometheus' text format."""
-    body = exposition(jobs().stats(PUBLIC), jobs().queue_size(), jobs().settings.max_queue_size)
+    """Tell the numbers of the deployment, all tenants' together, in Prometheus' text format."""
+    body = exposition(jobs().stats(tenant=None), jobs().queue_size(), jobs().settings.max_queue_size)
     return Response(HTTPStatus.OK.value, content_type=PROMETHEUS, body=body)
 
 

@@ -19,6 +19,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from functions.api import connections, routes
 from functions.api.handler import logger
 from infra.local.emulator import CREDENTIALS
+from jobs.rate_limits import RateLimits
 from jobs.service import JobService
 from tests.conftest import SettableClock
 from tests.contract.jobs_at_hand import JobsAtHand
@@ -26,6 +27,9 @@ from tests.contract.transport import LambdaTransport
 from tests.resources import create_resources
 
 LIVE_URL = os.environ.get("BOOKJOB_URL")
+
+#: No test but those of the limits themselves comes near them; each has a minute of a clock that hardly moves.
+PLENTY = {"submissions_per_minute": 10_000, "requests_per_minute": 10_000}
 
 #: How long a live deployment may take for one answer, in seconds.
 PATIENCE = 60
@@ -42,7 +46,7 @@ def deployment() -> Iterator[JobService]:
         for name, value in CREDENTIALS.items():
             environment.setenv(name, value)
         environment.delenv("AWS_ENDPOINT_URL", raising=False)
-        service = JobService.connect(create_resources(substitute_pack="mini"))
+        service = JobService.connect(create_resources(substitute_pack="mini", **PLENTY))
         # Nobody reads the table's stream here, and moto copies all of it with every transaction.
         region = service.store.client.meta.region_name
         get_backend("dynamodb")[DEFAULT_ACCOUNT_ID][region].get_table(service.store.table).stream_shard = None
@@ -55,7 +59,10 @@ def service(deployment: JobService, monkeypatch: pytest.MonkeyPatch, clock: Sett
     _empty(deployment)
     service = replace(deployment, clock=clock)
     monkeypatch.setattr(routes, "jobs", lambda: service)
+    monkeypatch.setattr(connections, "jobs", lambda: service)
     monkeypatch.setattr(connections, "keys", lambda: None)
+    limits = RateLimits(service.store.client, service.store.table, clock)
+    monkeypatch.setattr(connections, "rate_limits", lambda: limits)
     return service
 
 

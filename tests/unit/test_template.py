@@ -62,6 +62,8 @@ def test_a_function_has_a_handler_that_there_is_and_is_built_without_the_worker(
         ("lease_seconds", "LeaseSeconds"),
         ("max_failures", "MaxFailures"),
         ("max_attempts", "MaxAttempts"),
+        ("submissions_per_minute", "SubmissionsPerMinute"),
+        ("requests_per_minute", "RequestsPerMinute"),
     ],
 )
 def test_a_parameter_is_by_default_what_the_setting_is(setting: str, parameter: str) -> None:
@@ -110,7 +112,7 @@ def test_nothing_in_the_bucket_can_be_made_public() -> None:
     assert set(TEMPLATE.properties("Bucket")["PublicAccessBlockConfiguration"].values()) == {True}
 
 
-@pytest.mark.parametrize("policy", ["BucketPolicy", "QueuePolicy", "DeadLetterQueuePolicy"])
+@pytest.mark.parametrize("policy", ["BucketPolicy", "QueuePolicy", "DeadLetterQueuePolicy", "CallbackQueuePolicy"])
 def test_what_is_stored_or_queued_travels_over_tls_alone(policy: str) -> None:
     (statement,) = TEMPLATE.properties(policy)["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
