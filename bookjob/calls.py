@@ -30,6 +30,8 @@ class JobRequest(TypedDict, total=False):
     pipeline: Sequence[str] | None
     #: `pronominal_coref_only`, `referential_gender_cats`, `compat`.
     options: Mapping[str, Any] | None
+    #: An https address that is told, signed, how the job ends.
+    callback_url: str | None
 
 
 def submission(text: str, request: JobRequest, idempotency_key: str | None) -> Call:

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from bookjob import stack
-from bookjob.commands import books, jobs
+from bookjob.commands import books, jobs, packs
 from bookjob.commands.terminal import say
 from bookjob.errors import BookjobError
 from bookjob.exit_codes import exit_code_of
@@ -25,6 +25,11 @@ _EXIT_CODES: Final = (
 
 class _Commands(TyperGroup):
     """Ends a command that met one of our errors with its sentence and its exit code, never with a stack trace."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        # Kept for the message of a command that is broken off: it says how to go on by the command as it was typed.
+        ctx.obj = tuple(args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -46,12 +51,24 @@ app = typer.Typer(
 )
 
 #: The commands as the help groups them.
-_PANELS: Final[dict[str, tuple[Callable[..., None], ...]]] = {
-    "Books": (books.run, books.submit),
-    "Jobs": (jobs.status, jobs.watch, jobs.result, jobs.cancel, jobs.stats),
-    "The service on this machine": (stack.up, stack.down, stack.health),
+_PANELS: Final[dict[str, dict[str, Callable[..., None]]]] = {
+    "Books": {"run": books.run, "submit": books.submit, "upload": books.upload, "analyze": books.analyze},
+    "Jobs": {
+        "status": jobs.status,
+        "watch": jobs.watch,
+        "result": jobs.result,
+        "list": jobs.list_jobs,
+        "latest": jobs.latest,
+        "cancel": jobs.cancel,
+        "retry": jobs.retry,
+        "delete": jobs.delete,
+        "stats": jobs.stats,
+    },
+    "The service on this machine": {"up": stack.up, "down": stack.down, "health": stack.health},
 }
 
 for panel, commands in _PANELS.items():
-    for command in commands:
-        app.command(rich_help_panel=panel)(command)
+    for name, command in commands.items():
+        app.command(name, rich_help_panel=panel)(command)
+
+app.add_typer(packs.app, rich_help_panel="The service on this machine")

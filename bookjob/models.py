@@ -53,6 +53,19 @@ class UploadForm(_Answer):
     expires_at: datetime
 
 
+class Callback(_Answer):
+    """How it stands with telling a job's `callback_url` how the job ended."""
+
+    url: str
+    #: `pending`, `delivered` or `failed`.
+    status: str
+    #: How often it was tried.
+    attempts: int
+    #: Why the last attempt failed.
+    last_error: str | None = None
+    next_attempt_at: datetime | None = None
+
+
 class Job(_Answer):
     """A job as it stands."""
 
@@ -82,6 +95,8 @@ class Job(_Answer):
     expires_at: datetime | None = None
     #: Sentences about what differs from the request.
     warnings: tuple[str, ...] = ()
+    #: None for a job that came with no `callback_url`.
+    callback: Callback | None = None
 
 
 class JobsPage(_Answer):

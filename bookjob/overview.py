@@ -1,11 +1,22 @@
 """How one job and the whole service look on a terminal."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from rich.table import Table
+from rich.text import Text
 
-from bookjob.models import Job, Stats
-from bookjob.wording import describe, duration
+from bookjob.models import Callback, Job, JobState, Stats
+from bookjob.wording import describe, duration, span
+
+_STATE_STYLES: Final = {
+    JobState.RUNNING: "cyan",
+    JobState.COMPLETED: "green",
+    JobState.FAILED: "red",
+    JobState.CANCELLED: "yellow",
+    JobState.EXPIRED: "dim",
+}
 
 
 def job_table(job: Job) -> Table:
@@ -25,15 +36,35 @@ def job_table(job: Job) -> Table:
         "Started": _time(job.started_at),
         "Ended": _time(job.completed_at),
         "Kept until": _time(job.expires_at),
+        "Callback": _callback(job.callback) if job.callback else None,
         "Note": "\n".join(job.warnings) or None,
     }
-    return _two_columns({name: value for name, value in lines.items() if value})
+    return two_columns({name: value for name, value in lines.items() if value})
+
+
+def jobs_table(jobs: Sequence[Job], now: datetime) -> Table:
+    """Return the jobs, a line each, with how long ago each was handed in."""
+    table = Table(box=None, header_style="bold cyan", pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("Job", no_wrap=True)
+    table.add_column("State", no_wrap=True)
+    table.add_column("Progress", no_wrap=True, justify="right")
+    table.add_column("Handed in", no_wrap=True)
+    table.add_column("Book", no_wrap=True, overflow="ellipsis")
+    for job in jobs:
+        table.add_row(
+            job.job_id,
+            Text(job.status.value, style=_STATE_STYLES.get(job.status, "")),
+            f"{job.progress:.0f} %" if job.started_at else "–",
+            f"{span((now - job.submitted_at).total_seconds())} ago",
+            Text(job.book_id or ""),
+        )
+    return table
 
 
 def stats_table(stats: Stats) -> Table:
     """Return how busy the service is and what it allows, a line each."""
     worker = "running" if stats.worker_running else "none was heard of lately; jobs wait until one starts"
-    return _two_columns(
+    return two_columns(
         {
             "Worker": worker,
             "Waiting": f"{stats.queue_size} of {stats.max_queue_size} places taken",
@@ -47,13 +78,20 @@ def stats_table(stats: Stats) -> Table:
     )
 
 
-def _two_columns(lines: dict[str, str]) -> Table:
+def two_columns(lines: dict[str, str]) -> Table:
+    """Return lines of a name and what there is to say of it."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in lines.items():
         table.add_row(name, value)
     return table
+
+
+def _callback(callback: Callback) -> str:
+    tried = f", tried {callback.attempts} times" if callback.attempts > 1 else ""
+    reason = f": {callback.last_error}" if callback.last_error else ""
+    return f"{callback.url} ({callback.status}{tried}{reason})"
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -5,10 +5,21 @@ from contextlib import contextmanager
 from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from bookjob.models import Job, JobState
+from bookjob.transfer import OnProgress
 from bookjob.wording import describe, duration
 
 #: Wide enough for every stage, so that the bar keeps its place when the stage changes.
@@ -38,6 +49,22 @@ def job_progress(console: Console) -> Iterator[Callable[[Job], None]]:
         console=console,
     ) as progress:
         yield _Bar(progress)
+
+
+@contextmanager
+def bytes_progress(console: Console, what: str) -> Iterator[OnProgress]:
+    """Yield the call that shows a person how many bytes have passed; a log gets none of it, nor does what is over."""
+    with Progress(
+        TextColumn(f"{{task.description:<{_DESCRIPTION_WIDTH + 2}}}"),
+        BarColumn(bar_width=max(_SHORTEST_BAR, min(_LONGEST_BAR, console.width - _BESIDE_BAR))),
+        DownloadColumn(),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task(what, total=None, visible=False)
+        yield lambda done, total: progress.update(task, completed=done, total=total, visible=True)
 
 
 class _Bar:

@@ -1,8 +1,8 @@
 """A book read from end to end for someone who watches: handed in, followed, fetched, written, summed up."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -10,13 +10,15 @@ from rich.console import Console
 
 from bookjob import errors
 from bookjob.book import Book
+from bookjob.calls import JobRequest
 from bookjob.client import Client
 from bookjob.conversations import require_result
 from bookjob.models import FILE_NAMES, Job, Result, Submitted
 from bookjob.output import OutputFolder, file_stem
-from bookjob.progress import job_progress
+from bookjob.progress import bytes_progress, job_progress
 from bookjob.protocol import default_url, parse, service_url
 from bookjob.summary import Summary, summarize
+from bookjob.transfer import OnProgress
 
 #: Where results go when no folder is named; each book has a folder of its own in it.
 OUTPUT: Final = Path("output")
@@ -24,12 +26,18 @@ OUTPUT: Final = Path("output")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """How a book is to be read; None leaves it to the service."""
+    """How a book is to be handed in and read."""
 
-    model: str | None = None
-    pipeline: Sequence[str] | None = None
+    #: How it is to be read.
+    job: JobRequest = field(default_factory=JobRequest)
+    #: Whether to upload it whatever its size.
+    large: bool = False
     #: Whether to keep asking while the queue is full.
     wait_for_place: bool = False
+    #: Makes handing it in again the same job.
+    idempotency_key: str | None = None
+    #: What to say to someone who breaks the handing in off.
+    how_to_go_on: str = "Stopped; whether the service has the book is not known."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +54,41 @@ def read_book(client: Client, book: Book, request: Request, *, folder: Path | No
 
     Raises JobEnded when it ends without a result, and what `submit`, `follow` and `fetch` raise.
     """
-    job_id = submit(client, book, request).job_id
+    job_id = submit(client, book, request, messages).job_id
     messages.print(f"Reading {book.book_id} (job {job_id})", soft_wrap=True, highlight=False, markup=False)
     return fetch(client, follow(client, job_id, messages), folder, messages)
 
 
-def submit(client: Client, book: Book, request: Request) -> Submitted:
-    """Hand the book in and return its job; raises the client's errors, such as QueueFull."""
-    return client.submit(
-        book.text,
-        book_id=book.book_id,
-        model=request.model,
-        pipeline=request.pipeline,
-        wait_for_place=request.wait_for_place,
-    )
+def submit(client: Client, book: Book, request: Request, messages: Console) -> Submitted:
+    """Hand the book in and return its job; raises the client's errors, such as QueueFull.
+
+    An upload shows how far it is, and is told of when nobody asked for one. Ctrl-C says how to go on;
+    KeyboardInterrupt then goes on.
+    """
+    job: JobRequest = {"book_id": book.book_id, **request.job}
+    with _on_interrupt(messages, request.how_to_go_on), bytes_progress(messages, "Uploading") as show:
+        if request.large or isinstance(book.text, Path):
+            return client.upload(
+                book.text,
+                wait_for_place=request.wait_for_place,
+                idempotency_key=request.idempotency_key,
+                on_progress=show,
+                **job,
+            )
+        return client.submit(
+            book.text,
+            wait_for_place=request.wait_for_place,
+            idempotency_key=request.idempotency_key,
+            on_progress=_announced(show, messages),
+            **job,
+        )
+
+
+def analyze(client: Client, book: Book, request: Request, messages: Console) -> Result:
+    """Return what is found in a short text; raises the client's errors. Ctrl-C says how to go on."""
+    working = messages.status("Reading") if messages.is_terminal else nullcontext()
+    with _on_interrupt(messages, request.how_to_go_on), working:
+        return client.analyze(str(book.text), idempotency_key=request.idempotency_key, **request.job)
 
 
 def follow(client: Client, job_id: str, messages: Console, *, on_change: Callable[[Job], None] | None = None) -> Job:
@@ -88,7 +117,8 @@ def fetch(client: Client, job: Job, folder: Path | None, messages: Console) -> R
     output = OutputFolder.prepare(folder or OUTPUT / file_stem(name), name)
     again = command("result", job.job_id, client)
     with _on_interrupt(messages, f"The result stays at the service until it expires. Fetch it with: {again}"):
-        client.download_result(job.job_id, output.result)
+        with bytes_progress(messages, "Fetching") as show:
+            client.download_result(job.job_id, output.result, on_progress=show)
         files = [*_booknlp_files(client, job.job_id, output), output.result]
     result = parse(output.result.read_bytes(), Result, client.url)
     return ReadBook(job, tuple(files), summarize(result.result))
@@ -98,6 +128,20 @@ def command(name: str, job_id: str, client: Client) -> str:
     """Return the command line that does something with the job, at the service that it was handed in to."""
     url = "" if client.url == service_url(default_url()) else f" --url {client.url}"
     return f"bookjob {name} {job_id}{url}"
+
+
+def _announced(show: OnProgress, messages: Console) -> OnProgress:
+    """Return what shows an upload's progress, having said at first why there is one."""
+    said = False
+
+    def show_and_tell(done: int, total: int | None) -> None:
+        nonlocal said
+        if not said:
+            messages.print("The book is too large for one request; it is uploaded instead.", soft_wrap=True)
+        said = True
+        show(done, total)
+
+    return show_and_tell
 
 
 def _booknlp_files(client: Client, job_id: str, output: OutputFolder) -> list[Path]:

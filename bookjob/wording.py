@@ -43,6 +43,11 @@ def duration(seconds: float) -> str:
     return " ".join(parts)
 
 
+def span(seconds: float) -> str:
+    """Return a span of time by its largest unit alone: `42 s`, `3 min`, `1 h`."""
+    return " ".join(duration(seconds).split()[:2])
+
+
 def ordinal(number: int) -> str:
     """Return the number as a rank: `1st`, `2nd`, `3rd`, `11th`."""
     endings = {1: "st", 2: "nd", 3: "rd"}

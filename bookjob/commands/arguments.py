@@ -24,6 +24,25 @@ Pipeline = Annotated[
     str | None,
     typer.Option(help="Tasks, with commas: entity,quote,supersense,event,coref. [default: all]", metavar="TASKS"),
 ]
+CustomModelPath = Annotated[
+    str | None, typer.Option(help="The model pack that `custom` stands for.", metavar="PACK", show_default=False)
+]
+CallbackUrl = Annotated[
+    str | None,
+    typer.Option(help="An https address that is told, signed, how the job ends.", metavar="URL", show_default=False),
+]
+IdempotencyKey = Annotated[
+    str | None,
+    typer.Option(
+        help="Makes the command repeatable: within a day, the same key and text are the same job.",
+        metavar="KEY",
+        show_default=False,
+    ),
+]
+Large = Annotated[
+    bool, typer.Option("--large", help="Upload the book even if one request would carry it; done for a larger anyway.")
+]
+Watch = Annotated[bool, typer.Option("--watch", help="Watch the job until it ends.")]
 WaitForPlace = Annotated[
     bool, typer.Option("--wait-for-place", help="While the queue is full, keep asking instead of giving up.")
 ]

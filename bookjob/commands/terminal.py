@@ -1,12 +1,17 @@
 """Where a command writes: its answer to standard output, everything for people to standard error."""
 
-from typing import TYPE_CHECKING
+import shlex
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
     from rich.console import Console
+    from rich.table import Table
+
+#: Columns; no table of ours is wider.
+_WIDEST: Final = 1000
 
 
 def messages() -> "Console":
@@ -21,6 +26,21 @@ def output() -> "Console":
     from rich.console import Console
 
     return Console()
+
+
+def print_table(table: "Table") -> None:
+    """Print a table as the answer: within a terminal's width, or with nothing cut off for whatever reads it else."""
+    console = output()
+    if not console.is_terminal:
+        console.width = max(
+            console.width, console.measure(table, options=console.options.update(width=_WIDEST)).maximum
+        )
+    console.print(table)
+
+
+def command_line(ctx: typer.Context, *more: str) -> str:
+    """Return the command as it was typed, with more arguments at its end."""
+    return shlex.join([str(ctx.find_root().info_name), *ctx.find_root().obj, *more])
 
 
 def say(message: str, style: str | None = None) -> None:
