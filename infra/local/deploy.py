@@ -20,13 +20,16 @@ STACK = "bookjob"
 CODE_BUCKET = "bookjob-code"
 
 #: What the local stack deploys with that a cloud would not: a dead worker's job is taken up again sooner, and since
-#: nobody but this machine can ask, no keys are asked for, callbacks may come back to it, and no limit is ever in its way.
+#: nobody but this machine can ask, no keys are asked for, callbacks may come back to it, and no limit is ever in its
+#: way; nobody is there to read traces or to be alarmed.
 LOCAL_PARAMETERS = {
     "LeaseSeconds": "15",
     "RequireKeys": "false",
     "LoopbackCallbacks": "true",
     "SubmissionsPerMinute": "6000",
     "RequestsPerMinute": "60000",
+    "Tracing": "PassThrough",
+    "Observability": "Off",
 }
 
 #: The template's tables, by the outputs that name them.
