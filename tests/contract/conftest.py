@@ -19,10 +19,13 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from functions.api import connections, routes
 from functions.api.handler import logger
 from infra.local.emulator import CREDENTIALS
+from jobs.key_ring import KeyRing
+from jobs.key_store import KeyStore
 from jobs.rate_limits import RateLimits
 from jobs.service import JobService
 from tests.conftest import SettableClock
 from tests.contract.jobs_at_hand import JobsAtHand
+from tests.contract.keyed import Doors
 from tests.contract.transport import LambdaTransport
 from tests.resources import create_resources
 
@@ -117,3 +120,13 @@ def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 def at_hand(service: JobService, clock: SettableClock) -> JobsAtHand:
     """Jobs in whatever state the test wants, made as a worker makes them."""
     return JobsAtHand(service, clock)
+
+
+@pytest.fixture
+def doors(service: JobService, clock: SettableClock, monkeypatch: pytest.MonkeyPatch) -> Doors:
+    """The keys of the function in this process, which asks its callers for one."""
+    assert service.settings.keys_table is not None
+    store = KeyStore(service.store.client, service.settings.keys_table)
+    ring = KeyRing(store, clock)
+    monkeypatch.setattr(connections, "keys", lambda: ring)
+    return Doors(store, clock)
