@@ -4,14 +4,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from gpu_worker.engine import Engine, Options
+from gpu_worker.packs.store import MINI, look_at
 
-PACK = Path("gpu_worker/packs/mini")
 TEXTS = sorted((Path(__file__).parent / "texts").glob("*.txt"))
 
 #: Upstream's clusters of names depend on the order of sets, and so on how strings are hashed. Texts so short are
@@ -19,24 +20,30 @@ TEXTS = sorted((Path(__file__).parent / "texts").glob("*.txt"))
 ENVIRONMENT = os.environ | {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
 
 Files = Mapping[str, str]
-RunUpstream = Callable[[list[Path], Mapping[str, object]], Path]
+
+
+class RunUpstream(Protocol):
+    """Runs upstream over texts, with the bundled pack or the models of another folder; returns where its files are."""
+
+    def __call__(self, texts: list[Path], params: Mapping[str, object], models: Path | None = None) -> Path: ...
 
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
-    return Engine.load(PACK, device="cpu")
+    return Engine.load(MINI, device="cpu")
 
 
 @pytest.fixture(scope="session")
 def run_upstream(tmp_path_factory: pytest.TempPathFactory) -> RunUpstream:
-    from gpu_worker.engine.pack import load_pack
-    from gpu_worker.engine.upstream_layout import export
+    """Upstream as it is, but for what keeps it from loading; its models are what `bookjob packs export` writes."""
+    from infra.local.packs import export
 
-    layout = tmp_path_factory.mktemp("layout")
-    export(load_pack(PACK, device="cpu"), layout)
+    bundled = tmp_path_factory.mktemp("layout")
+    export(look_at(MINI), bundled)
 
-    def run(texts: list[Path], params: Mapping[str, object]) -> Path:
+    def run(texts: list[Path], params: Mapping[str, object], models: Path | None = None) -> Path:
         out = tmp_path_factory.mktemp("upstream")
+        layout = models or bundled
         command = [sys.executable, "-m", "benchmarks.upstream", layout, out, *texts, "--params", json.dumps(params)]
         subprocess.run(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, check=True)
         return out
