@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Self
 
@@ -226,6 +226,13 @@ class JobService:
         while not job.status.ended and _shown(job) == _shown(seen) and self.clock() < until:
             self.sleep(LOOK_AGAIN)
             job = self.get(job_id, tenant)
+        return job
+
+    def await_end(self, job: Job, until: datetime) -> Job:
+        """Return the job once it has ended, or as it stands at that time; raises JobNotFound when it is gone."""
+        while not job.status.ended and self.clock() < until:
+            self.sleep(LOOK_AGAIN)
+            job = self.get(job.job_id, job.tenant)
         return job
 
     def queue_position(self, job: Job) -> int | None:

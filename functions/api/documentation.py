@@ -12,20 +12,38 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from functions.api import VERSION
+from functions.api.caller import KEY_HEADER
 from functions.api.endpoints import JSON, VARIABLE, Endpoint, Model
 from functions.api.models import Problem
 
 DESCRIPTION = (
     "A text goes in, BookNLP's analysis of it comes out: characters, quotes with their speakers, entities, "
-    "coreference, supersenses and events. Every answer carries `X-Request-ID`, the caller's own or a new one."
+    "coreference, supersenses and events. Every answer carries `X-Request-ID`, the caller's own or a new one. Whatever "
+    "can be got has a HEAD, and every path has OPTIONS."
 )
 
-#: Statuses that tell when to ask again, in seconds.
-WAITING = (HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+#: What an endpoint answers that is not open, beside what it says itself: to a stranger, and to whoever asks too often.
+GUARDED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS)
+
+#: How a caller says who it is. A deployment that asks for no keys takes requests without.
+SECURITY = {"ApiKey": {"type": "apiKey", "in": "header", "name": KEY_HEADER}}
+
+RETRY_AFTER: dict[str, Any] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+LOCATION: dict[str, Any] = {"Location": {"schema": {"type": "string", "format": "uri-reference"}}}
+RATE_LIMIT: dict[str, Any] = {
+    "X-RateLimit-Limit": {"description": "Requests of this kind in a minute.", "schema": {"type": "integer"}},
+    "X-RateLimit-Remaining": {"description": "Requests that are left.", "schema": {"type": "integer"}},
+    "X-RateLimit-Reset": {"description": "Seconds until all are left.", "schema": {"type": "integer"}},
+}
 
 #: Where an answer of each kind says more in a header.
-HEADERS = {status: {"Retry-After": {"schema": {"type": "integer"}}} for status in WAITING} | {
-    HTTPStatus.SEE_OTHER: {"Location": {"schema": {"type": "string", "format": "uri"}}}
+HEADERS = {
+    HTTPStatus.ACCEPTED: LOCATION | RETRY_AFTER,
+    HTTPStatus.SEE_OTHER: LOCATION,
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": {"schema": {"type": "string"}}},
+    HTTPStatus.TOO_EARLY: RETRY_AFTER,
+    HTTPStatus.TOO_MANY_REQUESTS: RETRY_AFTER | RATE_LIMIT,
+    HTTPStatus.SERVICE_UNAVAILABLE: RETRY_AFTER,
 }
 
 
@@ -40,7 +58,7 @@ def openapi_document(table: Iterable[Endpoint]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Bookjob", "version": VERSION, "description": DESCRIPTION, "license": {"name": "MIT"}},
         "paths": paths,
-        "components": components,
+        "components": components | {"securitySchemes": SECURITY},
     }
 
 
@@ -67,7 +85,7 @@ def swagger_page(table: Iterable[Endpoint]) -> str:
 def _schemas(rows: Sequence[Endpoint]) -> tuple[Mapping[Model, Mapping[str, Any]], Mapping[str, Any]]:
     """Return a reference to each model's schema, and the components that they refer to."""
     taken = {model for row in rows for model in (row.body, row.query) if model is not None}
-    given = {row.gives for row in rows if row.gives is not None} | {Problem}
+    given = {model for row in rows for model in (row.gives, row.later) if model is not None} | {Problem}
     modes: list[tuple[Model, JsonSchemaMode]] = [
         *((model, "validation") for model in sorted(taken, key=_name)),
         *((model, "serialization") for model in sorted(given, key=_name)),
@@ -89,9 +107,11 @@ def _operation(row: Endpoint, refs: Mapping[Model, Mapping[str, Any]]) -> dict[s
     }
     if row.body is not None:
         operation["requestBody"] = {"required": True, "content": {JSON: {"schema": refs[row.body]}}}
-    for status in map(HTTPStatus, row.refuses):
-        operation["responses"][str(status.value)] = _refusal(status, refs)
-    return operation
+    if row.later is not None:
+        operation["responses"]["202"] = _answer(HTTPStatus.ACCEPTED, refs[row.later])
+    for status in sorted({*row.refuses, *(() if row.is_open else GUARDED)}):
+        operation["responses"][str(status)] = _answer(HTTPStatus(status), refs[Problem])
+    return operation if row.is_open else operation | {"security": [{name: []} for name in SECURITY] + [{}]}
 
 
 def _path_parameters(row: Endpoint) -> Iterator[dict[str, Any]]:
@@ -116,9 +136,9 @@ def _success(row: Endpoint, refs: Mapping[Model, Mapping[str, Any]]) -> dict[str
     if row.status is not HTTPStatus.NO_CONTENT:
         schema = refs[row.gives] if row.gives is not None else {}
         answer["content"] = {content_type: {"schema": schema} for content_type in row.types}
-    return answer
+    return answer if row.is_open else answer | {"headers": RATE_LIMIT}
 
 
-def _refusal(status: HTTPStatus, refs: Mapping[Model, Mapping[str, Any]]) -> dict[str, Any]:
-    answer = {"description": status.phrase, "content": {JSON: {"schema": refs[Problem]}}}
+def _answer(status: HTTPStatus, schema: Mapping[str, Any]) -> dict[str, Any]:
+    answer = {"description": status.phrase, "content": {JSON: {"schema": schema}}}
     return answer | ({"headers": HEADERS[status]} if status in HEADERS else {})

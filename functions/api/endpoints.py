@@ -50,6 +50,8 @@ class Endpoint:
     headers: Mapping[str, str]
     #: The model of the answer, where it is JSON of one.
     gives: Model | None
+    #: The model of the answer 202, where what was asked for may come later.
+    later: Model | None
     #: The content types of the answer.
     types: tuple[str, ...]
     #: Whether anyone may ask, however often: no guard stands before it, and nobody knows who asks.
@@ -98,6 +100,7 @@ class Endpoints:
         refuses: tuple[int, ...] = (),
         headers: Mapping[str, str] = MappingProxyType({}),
         gives: Model | None = None,
+        later: Model | None = None,
         types: tuple[str, ...] = (JSON,),
         is_open: bool = False,
         traffic: Traffic = Traffic.REQUESTS,
@@ -121,6 +124,7 @@ class Endpoints:
                 parts=takes,
                 headers=headers,
                 gives=gives or (returned if inspect.isclass(returned) and issubclass(returned, BaseModel) else None),
+                later=later,
                 types=types,
                 is_open=is_open,
                 traffic=traffic,

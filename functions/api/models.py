@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictStr, field_validator
 
 from jobs.callbacks.model import Callback, CallbackState
 from jobs.clock import Instant
@@ -19,10 +19,33 @@ JobId = Annotated[str, Field(description="The job's id.", json_schema_extra={"fo
 FileName = Annotated[str, Field(description="Which of BookNLP's files.", json_schema_extra={"enum": list(FILES)})]
 
 
+#: The longest text that its caller can wait for, in characters.
+LONGEST_SHORT_TEXT = 10_000
+
+
 class Submission(JobRequest):
     """A text and how it is to be read."""
 
     text: StrictStr = Field(description="1 to 5,000,000 characters, at least one of them not white space.")
+
+
+class ShortSubmission(Submission):
+    """A text that is short enough to wait for, and how it is to be read."""
+
+    text: StrictStr = Field(
+        description=f"1 to {LONGEST_SHORT_TEXT} characters, at least one of them not white space.",
+        json_schema_extra={"maxLength": LONGEST_SHORT_TEXT},
+    )
+
+    @field_validator("text")
+    @classmethod
+    def _short(cls, text: str) -> str:
+        if len(text) > LONGEST_SHORT_TEXT:
+            raise ValueError(
+                f"text: {len(text)} characters are more than the {LONGEST_SHORT_TEXT} that can be waited for; "
+                "submit it by POST /v1/jobs"
+            )
+        return text
 
 
 class BookQuery(BaseModel):

@@ -13,8 +13,11 @@ LONGEST_REQUEST_ID = 128
 #: The longest idempotency key, in characters.
 LONGEST_KEY = 255
 
-#: The longest that an answer is held, in seconds; the gateway gives up after 30.
+#: The longest that an answer about a job is held, in seconds; the gateway gives up after 30.
 LONGEST_WAIT = 20
+
+#: The longest that a submission waits for its own result, in seconds; what is left of Lambda's 29 is for answering.
+LONGEST_ANALYSIS = 25
 
 WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
 
@@ -42,10 +45,10 @@ def idempotency_key_of(event: Mapping[str, Any]) -> str | None:
     raise bad_request(f"Idempotency-Key: must be 1 to {LONGEST_KEY} printable ASCII characters.")
 
 
-def seconds_to_wait(event: Mapping[str, Any]) -> int:
-    """Return how long the caller would have its answer held (`Prefer: wait=20`, RFC 7240), within our own limit.
+def preferred_wait(event: Mapping[str, Any], longest: int) -> int | None:
+    """Return how many seconds the caller would have its answer held (`Prefer: wait=20`, RFC 7240), `longest` at most.
 
-    A preference that cannot be understood is none.
+    None where it does not say; a preference that cannot be understood is none.
     """
     found = WAIT.search(headers_of(event).get("prefer", ""))
-    return min(int(found[1]), LONGEST_WAIT) if found else 0
+    return min(int(found[1]), longest) if found else None

@@ -1,5 +1,6 @@
 """The API's table of contents. Each route calls the job core and shapes what it says."""
 
+from datetime import timedelta
 from http import HTTPStatus
 
 from aws_lambda_powertools import Logger
@@ -25,12 +26,13 @@ from functions.api.models import (
     JobStats,
     JobStatus,
     Readiness,
+    ShortSubmission,
     StopRequested,
     Submission,
     Upload,
 )
 from functions.api.rate_limits import limit
-from functions.api.request import idempotency_key_of, seconds_to_wait
+from functions.api.request import LONGEST_ANALYSIS, LONGEST_WAIT, idempotency_key_of, preferred_wait
 from functions.api.webhooks import WebhookSecret
 from jobs.clock import utc_now
 from jobs.model import Job
@@ -48,6 +50,11 @@ FILE_TYPES = {"book": JSON, "book.html": HTML}
 SUBMISSIONS = Traffic.SUBMISSIONS
 
 PREFER = {"Prefer": "`wait=20` holds the answer until the status, stage or whole percent changes, 20 seconds at most."}
+
+HURRY = {"Prefer": "`wait=5` waits so many seconds for the result instead of 25."}
+
+#: When to ask after a job whose result was not there in time, in seconds.
+LOOK_AGAIN_AFTER = 2
 
 IDEMPOTENCY = {
     "Idempotency-Key": "Of any number of requests with the same key and body within 24 hours, one makes a job."
@@ -68,6 +75,13 @@ def logged(job: Job) -> Job:
     return job
 
 
+def submitted(body: Submission) -> Job:
+    """Return the job that the present request submits, or the one that its idempotency key stands for."""
+    if key := idempotency_key_of(api.event):
+        return logged(jobs().submit_once(body, body.text, tenant(), key))
+    return logged(jobs().submit(body, body.text, tenant()))
+
+
 def shown(*found: Job) -> tuple[JobStatus, ...]:
     """Return the answers about jobs, with their places in the queue and how far their callbacks are."""
     places, callbacks = jobs().queue_positions(found), jobs().callbacks.latest(found)
@@ -77,11 +91,30 @@ def shown(*found: Job) -> tuple[JobStatus, ...]:
 @api.endpoint("POST", "/v1/jobs", headers=IDEMPOTENCY, refuses=(400, 413, 415, 422, 503), traffic=SUBMISSIONS)
 def submit(body: Submission) -> JobAccepted:
     """Submit a text: it is stored and queued, and read when its turn comes."""
-    if key := idempotency_key_of(api.event):
-        job = logged(jobs().submit_once(body, body.text, tenant(), key))
-    else:
-        job = logged(jobs().submit(body, body.text, tenant()))
+    job = submitted(body)
     return JobAccepted.of(job, jobs().queue_position(job))
+
+
+@api.endpoint(
+    "POST",
+    "/v1/analyze",
+    headers=IDEMPOTENCY | HURRY,
+    gives=JobResult,
+    later=JobStatus,
+    refuses=(303, 400, 404, 409, 413, 415, 422, 503),
+    traffic=SUBMISSIONS,
+)
+def analyze(body: ShortSubmission) -> Response[str]:
+    """Submit a short text and get its result, or the job if that takes longer than 25 seconds."""
+    begun, asked = jobs().clock(), preferred_wait(api.event, LONGEST_ANALYSIS)
+    applied = {} if asked is None else {"Preference-Applied": f"wait={asked}"}
+    wait = LONGEST_ANALYSIS if asked is None else asked
+    job = logged(jobs().await_end(submitted(body), begun + timedelta(seconds=wait)))
+    if job.status.ended:
+        return deliver(jobs().result(job.job_id, tenant()), JSON, api.event, api.answer_headers | applied)
+    (answer,) = shown(job)
+    where = {"Location": f"/v1/jobs/{job.job_id}", "Retry-After": str(LOOK_AGAIN_AFTER)}
+    return json_response(answer, HTTPStatus.ACCEPTED, where | applied)
 
 
 @api.endpoint("POST", "/v1/uploads", headers=IDEMPOTENCY, refuses=(400, 413, 415, 503), traffic=SUBMISSIONS)
@@ -115,7 +148,7 @@ def stats() -> JobStats:
 @api.endpoint("GET", "/v1/jobs/<job_id>", headers=PREFER, gives=JobStatus, refuses=(404, 503))
 def status(job_id: JobId) -> Response[str]:
     """Tell how a job stands. An expired one is told of for a day."""
-    wait = seconds_to_wait(api.event)
+    wait = preferred_wait(api.event, LONGEST_WAIT) or 0
     (answer,) = shown(logged(jobs().watch(job_id, tenant(), wait)))
     applied = {"Preference-Applied": f"wait={wait}"} if wait else {}
     return json_response(answer, HTTPStatus.OK, applied)

@@ -35,8 +35,11 @@ BODY_LIMIT = 10 * 1024 * 1024
 #: process of some 50 MB for each, so an unbounded burst would take the machine's memory.
 CONCURRENCY = 8
 
-#: How many requests may be held at once beside those because they asked to wait for news (`Prefer: wait=20`).
+#: How many requests may be held at once beside those because they wait for news (`Prefer: wait=20`) or for a result.
 HELD = 32
+
+#: The path whose requests wait without saying so.
+ANALYZE = "/v1/analyze"
 
 #: Seconds; a function may run for 29.
 TIMEOUT = httpx.Timeout(connect=5, read=60, write=60, pool=None)
@@ -97,7 +100,7 @@ class Front:
         query = scope["query_string"].decode("latin-1")
         url = f"{self.emulator}/_aws/execute-api/{self.api_id}/$default{path}{'?' if query else ''}{query}"
         headers = _forwarded(scope)
-        api = self.held if any(name == b"prefer" and b"wait" in value for name, value in headers) else self.api
+        api = self.held if _is_held(path, headers) else self.api
         response = await api.send(httpx.Request(scope["method"], url, headers=headers, content=body), stream=True)
         try:
             if location := self._own_object(response):
@@ -114,6 +117,10 @@ class Front:
         location: str = response.headers.get("location", "")
         is_own = response.status_code == HTTPStatus.SEE_OTHER and location.startswith(f"{self.emulator}/")
         return location if is_own else None
+
+
+def _is_held(path: str, headers: Headers) -> bool:
+    return path == ANALYZE or any(name == b"prefer" and b"wait" in value for name, value in headers)
 
 
 async def _live(receive: Receive, send: Send) -> None:
