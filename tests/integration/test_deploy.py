@@ -36,7 +36,7 @@ def url(deployer: Deployer, deployed: Deployment, path: str) -> str:
     return f"{emulator.url(deployer.port)}/_aws/execute-api/{deployed.outputs['ApiId']}/$default{path}"
 
 
-def test_every_resource_of_the_template_is_there_but_the_stacks_that_only_a_cloud_has(deployer: Deployer, deployed: Deployment) -> None:
+def test_every_resource_is_there_but_the_stacks_of_a_cloud(deployer: Deployer, deployed: Deployment) -> None:
     found = client("cloudformation", deployer.port).describe_stack_resources(StackName=STACK)["StackResources"]
     resources = TEMPLATE.body["Resources"].items()
     expected = {name for name, resource in resources if resource["Type"] != "AWS::CloudFormation::Stack"}
