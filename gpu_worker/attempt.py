@@ -11,7 +11,7 @@ from gpu_worker.engine_process import EngineProcess
 from gpu_worker.errors import EngineDied, PermanentFailure, ShutdownRequested, TransientFailure
 from gpu_worker.lease import Heartbeat
 from gpu_worker.logs import begin_stage, logger
-from gpu_worker.packs.store import PackStore
+from gpu_worker.packs import places
 from gpu_worker.protocol import Advanced, Analyze, Command, Failed, FinalAnswer, Finished, Load, Loaded, Saved
 from gpu_worker.retries import persist
 from gpu_worker.scratch import Scratch
@@ -74,7 +74,7 @@ class Attempt:
     def _pack_folder(self, job: Job) -> Path:
         """Return the folder of the job's pack, whose version an earlier attempt may have noted behind its name."""
         name = job.pack.partition("@")[0]
-        folder = PackStore(self._connections.settings.pack_dir).find(name)
+        folder = places.find(name, self._connections.settings.pack_dir)
         if folder is None:
             raise PermanentFailure(f"The model pack '{name}' is not installed on the worker; choose another model.")
         return folder

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from gpu_worker.packs.store import BUNDLED
+from gpu_worker.packs.places import BUNDLED
 from jobs.settings import Settings
 
 

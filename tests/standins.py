@@ -9,8 +9,8 @@ import torch
 from gpu_worker.engine.manifest import read_manifest
 from gpu_worker.engine.pack import load_pack
 from gpu_worker.engine.upstream_layout import export, sizes_of, write_random_pack
+from gpu_worker.packs.places import MINI
 from gpu_worker.packs.published import Published
-from gpu_worker.packs.store import MINI
 
 #: What upstream's checkpoints hold beside the weights that are read (transformers 4.11, with which they were saved).
 UNREAD = {"bert.embeddings.position_ids": torch.arange(512)[None]}

@@ -13,8 +13,9 @@ from gpu_worker.engine.pack import load_pack
 from gpu_worker.engine.upstream_layout import read_checkpoints, write_pack
 from gpu_worker.packs import checksums, download
 from gpu_worker.packs.errors import ChecksumMismatch, DownloadFailed
+from gpu_worker.packs.places import MINI
 from gpu_worker.packs.published import ADDRESS, ATTRIBUTION, CAVEATS, LICENCE, Published
-from gpu_worker.packs.store import MINI, PackStore
+from gpu_worker.packs.store import PackStore
 
 #: The file of a pulled pack that tells the SHA-256 of each of upstream's files that it was made of.
 RECORD = "upstream.sha256"

@@ -1,17 +1,11 @@
 """The packs of a machine: those that come with the code, and those that were put into a folder beside it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from gpu_worker.engine.errors import PackError
 from gpu_worker.engine.manifest import Manifest, check_sizes, read_manifest
-
-#: The folder of the packs that come with the code.
-BUNDLED = Path(__file__).parent
-
-#: The pack that comes with the code.
-MINI = BUNDLED / "mini"
+from gpu_worker.packs.places import BUNDLED, all_folders
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +31,13 @@ class Installed:
 
 @dataclass(frozen=True, slots=True)
 class PackStore:
-    """Packs by name: a folder of `folder`, else one that comes with the code."""
+    """The packs of `folder` and, where it has none of their name, those that come with the code."""
 
     folder: Path
 
-    def find(self, name: str) -> Path | None:
-        """Return the folder of a pack, None where there is none; what is in it may still be no pack."""
-        if not name or name.startswith(".") or Path(name).name != name:
-            return None
-        return next((place / name for place in (self.folder, BUNDLED) if (place / name).is_dir()), None)
-
     def installed(self) -> list[Installed]:
         """Return all packs by name, each looked at without reading its weights."""
-        folders = {folder.name: folder for place in (BUNDLED, self.folder) for folder in _folders(place)}
-        return [look_at(folders[name]) for name in sorted(folders)]
+        return [look_at(folder) for _, folder in sorted(all_folders(self.folder).items())]
 
     def usable(self) -> frozenset[str]:
         """Return the names of the packs that the engine would not refuse at first sight."""
@@ -70,11 +57,3 @@ def look_at(folder: Path) -> Installed:
     except PackError as error:
         return Installed(folder.name, folder, manifest, str(error))
     return Installed(folder.name, folder, manifest)
-
-
-def _folders(place: Path) -> Iterator[Path]:
-    """Yield the folders of packs, and nothing that Python or an unfinished download put beside them."""
-    if place.is_dir():
-        for folder in place.iterdir():
-            if folder.is_dir() and not folder.name.startswith((".", "_")):
-                yield folder

@@ -11,7 +11,8 @@ from typing import Protocol
 import pytest
 
 from gpu_worker.engine import Engine, Options
-from gpu_worker.packs.store import MINI, look_at
+from gpu_worker.packs.places import MINI
+from gpu_worker.packs.store import look_at
 
 TEXTS = sorted((Path(__file__).parent / "texts").glob("*.txt"))
 

@@ -14,6 +14,7 @@ from gpu_worker.engine.pack import load_pack, read_weights
 from gpu_worker.engine.upstream_layout import export
 from gpu_worker.packs import download
 from gpu_worker.packs.errors import ChecksumMismatch, DownloadFailed
+from gpu_worker.packs.places import find
 from gpu_worker.packs.published import PUBLISHED, Published
 from gpu_worker.packs.pull import RECORD, Pulled, pull
 from gpu_worker.packs.store import PackStore
@@ -99,7 +100,7 @@ def test_a_list_of_checksums_decides_what_is_taken(store: PackStore, files: File
     listed.write_text("sha256 of the files\n")
     with pytest.raises(ChecksumMismatch, match="is no list of checksums"):
         fetch(store, files, expected=listed)
-    assert store.find("small") is None
+    assert find("small", store.folder) is None
 
 
 def test_a_file_that_is_no_model_is_refused_and_fetched_anew_the_next_time(store: PackStore, files: Files) -> None:
@@ -108,9 +109,9 @@ def test_a_file_that_is_no_model_is_refused_and_fetched_anew_the_next_time(store
     files.content[name] = b"<html>The site is being moved.</html>"
     with pytest.raises(PackError, match="tensors alone"):
         fetch(store, files)
-    assert store.find("small") is None
+    assert find("small", store.folder) is None
     files.content[name] = content
-    assert fetch(store, files).folder == store.find("small")
+    assert fetch(store, files).folder == find("small", store.folder)
 
 
 def test_a_server_that_gives_up_loses_nothing_that_arrived(

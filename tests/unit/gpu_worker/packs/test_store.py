@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gpu_worker.packs.store import MINI, PackStore
+from gpu_worker.packs.places import MINI, find
+from gpu_worker.packs.store import PackStore
 
 
 @pytest.fixture
@@ -29,18 +30,18 @@ def test_the_bundled_pack_is_always_there(tmp_path: Path) -> None:
         assert (
             mini.bytes == sum(file.stat().st_size for file in MINI.iterdir()) - (MINI / "manifest.json").stat().st_size
         )
-        assert PackStore(folder).find("mini") == MINI
+        assert find("mini", folder) == MINI
 
 
 def test_a_pack_in_the_folder_is_found_and_comes_before_a_bundled_one(store: PackStore) -> None:
     mine, mini = add(store, "mine"), add(store, "mini")
-    assert (store.find("mine"), store.find("mini")) == (mine, mini)
+    assert (find("mine", store.folder), find("mini", store.folder)) == (mine, mini)
     assert [(pack.name, pack.bundled) for pack in store.installed()] == [("mine", False), ("mini", False)]
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../mini", "mini/..", "__pycache__/x", "absent"])
 def test_a_name_leads_to_no_other_folder(store: PackStore, name: str) -> None:
-    assert store.find(name) is None
+    assert find(name, store.folder) is None
 
 
 def test_a_pack_that_could_not_be_used_is_listed_with_the_reason(store: PackStore) -> None:
