@@ -135,7 +135,7 @@ class AsyncClient:
         return await self._hold(conversations.wait(job_id, on_change=on_change, timeout=timeout, clock=self._clock))
 
     async def result(self, job_id: str) -> Result:
-        """Return what was found in a finished job's book; raises NotReady, Conflict (it failed) or NotFound."""
+        """Return what was found in a finished job's book; raises NotReady, NoResult (it failed) or NotFound."""
         return await self._hold(conversations.ask(calls.result(job_id), Result))
 
     async def download_result(self, job_id: str, path: Path, *, on_progress: OnProgress | None = None) -> None:

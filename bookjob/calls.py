@@ -47,7 +47,7 @@ def submission(text: str, request: JobRequest, idempotency_key: str | None) -> C
 
 def analysis(text: str, request: JobRequest, idempotency_key: str | None) -> Call:
     """Return the call that hands a short text in and waits for what is found."""
-    return replace(submission(text, request, idempotency_key), path="/v1/analyze")
+    return replace(submission(text, request, idempotency_key), path="/v1/analyze", asks_for_result=True)
 
 
 def upload_form(request: JobRequest, idempotency_key: str | None) -> Call:
@@ -68,12 +68,12 @@ def status(job_id: str, hold: int | None) -> Call:
 
 def result(job_id: str) -> Call:
     """Return the call that fetches what was found."""
-    return Call("GET", f"{_job(job_id)}/result")
+    return Call("GET", f"{_job(job_id)}/result", asks_for_result=True)
 
 
 def file(job_id: str, name: FileName) -> Call:
     """Return the call that fetches one of BookNLP's own files."""
-    return Call("GET", f"{_job(job_id)}/files/{name}")
+    return Call("GET", f"{_job(job_id)}/files/{name}", asks_for_result=True)
 
 
 def page(status: JobState | None, book_id: str | None, limit: int | None, cursor: str | None) -> Call:

@@ -129,7 +129,7 @@ class Client:
     def analyze(self, text: str, *, idempotency_key: str | None = None, **request: Unpack[JobRequest]) -> Result:
         """Return what is found in a short text of up to 10,000 characters, however long it takes.
 
-        Raises InvalidRequest for a longer one, QueueFull, and JobFailed or JobCancelled when it ends without a result.
+        Raises InvalidRequest for a longer one, QueueFull, and NoResult when its job failed or was cancelled.
         """
         return self._hold(conversations.analyze(text, request, idempotency_key, self._clock))
 
@@ -152,7 +152,7 @@ class Client:
         return self._hold(conversations.wait(job_id, on_change=on_change, timeout=timeout, clock=self._clock))
 
     def result(self, job_id: str) -> Result:
-        """Return what was found in a finished job's book; raises NotReady, Conflict (it failed) or NotFound."""
+        """Return what was found in a finished job's book; raises NotReady, NoResult (it failed) or NotFound."""
         return self._hold(conversations.ask(calls.result(job_id), Result))
 
     def download_result(self, job_id: str, path: Path, *, on_progress: OnProgress | None = None) -> None:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from bookjob import calls, errors, protocol
 from bookjob.calls import JobRequest
-from bookjob.models import Job, JobState, Result, Submitted, UploadForm
+from bookjob.models import Job, Result, Submitted, UploadForm
 from bookjob.output import atomically
 from bookjob.polling import Arrival, Watch
 from bookjob.protocol import Call
@@ -134,7 +134,7 @@ def analyze(
     if response.status_code != httpx.codes.ACCEPTED:
         return _parse(response, Result)
     job_id = _parse(response, Submitted).job_id
-    require_result((yield from wait(job_id, on_change=None, timeout=None, clock=clock)))
+    yield from wait(job_id, on_change=None, timeout=None, clock=clock)
     return (yield from ask(calls.result(job_id), Result))
 
 
@@ -146,21 +146,6 @@ def download(call: Call, path: Path, on_progress: OnProgress | None) -> Conversa
             yield from _answer(call, save_to(file, on_progress))
 
     yield from _with_retries(call, attempt)
-
-
-def require_result(job: Job) -> Job:
-    """Return the job when it has a result; raises NotReady, JobFailed, JobCancelled or JobExpired otherwise."""
-    match job.status:
-        case JobState.COMPLETED:
-            return job
-        case JobState.FAILED:
-            raise errors.JobFailed(job)
-        case JobState.CANCELLED:
-            raise errors.JobCancelled(job)
-        case JobState.EXPIRED:
-            raise errors.JobExpired(job)
-        case JobState.PENDING | JobState.RUNNING:
-            raise errors.NotReady(425, f"The job has not ended yet; watch it with: bookjob watch {job.job_id}")
 
 
 def _ask_for_place(call: Call, shape: type[_Answer], wait_for_place: bool) -> Conversation[_Answer]:

@@ -1,9 +1,11 @@
 """What can go wrong for someone who uses the service. An error's text is one sentence that says what to do."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from bookjob.models import Job
+
+UNAUTHORIZED: Final = 401
 
 
 class BookjobError(Exception):
@@ -120,6 +122,14 @@ class InvalidRequest(ServiceError):
 class NotAllowed(ServiceError):
     """401, 403: the service wants an API key, or another one."""
 
+    def __str__(self) -> str:
+        if self.status_code != UNAUTHORIZED:
+            return self.detail
+        return (
+            f"{self.detail}. Set BOOKJOB_API_KEY to a key of this service; whoever runs it makes one with "
+            "`bookjob keys create`."
+        )
+
 
 class NotFound(ServiceError):
     """404: the id is unknown, or the job and its result have expired."""
@@ -127,6 +137,10 @@ class NotFound(ServiceError):
 
 class Conflict(ServiceError):
     """409: the job is in no state for that."""
+
+
+class NoResult(Conflict):
+    """409 to whoever asks for a result: the job failed or was cancelled, for the reason that the text gives."""
 
 
 class DocumentTooLarge(ServiceError):

@@ -37,6 +37,7 @@ _CODES: dict[type[errors.BookjobError], ExitCode] = {
     errors.NotFound: ExitCode.NOT_FOUND,
     errors.NotAllowed: ExitCode.REFUSED,
     errors.Conflict: ExitCode.REFUSED,
+    errors.NoResult: ExitCode.JOB_FAILED,
     errors.DocumentTooLarge: ExitCode.REFUSED,
     errors.NotReady: ExitCode.REFUSED,
     errors.UploadWaits: ExitCode.REFUSED,

@@ -67,6 +67,8 @@ class Call:
     repeatable: bool = True
     #: Whether a 503 with `Retry-After` means that the queue is full.
     takes_place_in_queue: bool = False
+    #: Whether a 409 means that the job ended without a result.
+    asks_for_result: bool = False
     #: Statuses that are an answer though they are no success.
     accepts: frozenset[int] = frozenset()
 
@@ -142,6 +144,8 @@ def error_of(call: Call, response: httpx.Response) -> errors.ServiceError:
     kind = _kind(response)
     if call.takes_place_in_queue and response.status_code == httpx.codes.SERVICE_UNAVAILABLE and retry_after:
         kind = errors.QueueFull
+    if call.asks_for_result and kind is errors.Conflict:
+        kind = errors.NoResult
     return kind(response.status_code, _detail(response), retry_after=retry_after)
 
 

@@ -12,8 +12,7 @@ from bookjob import errors
 from bookjob.book import Book
 from bookjob.calls import JobRequest
 from bookjob.client import Client
-from bookjob.conversations import require_result
-from bookjob.models import FILE_NAMES, Job, Result, Submitted
+from bookjob.models import FILE_NAMES, Job, JobState, Result, Submitted
 from bookjob.output import OutputFolder, file_stem
 from bookjob.progress import bytes_progress, job_progress
 from bookjob.protocol import default_url, parse, service_url
@@ -106,6 +105,21 @@ def follow(client: Client, job_id: str, messages: Console, *, on_change: Callabl
                 on_change(job)
 
         return require_result(client.wait(job_id, on_change=tell))
+
+
+def require_result(job: Job) -> Job:
+    """Return the job when it has a result; raises NotReady, JobFailed, JobCancelled or JobExpired otherwise."""
+    match job.status:
+        case JobState.COMPLETED:
+            return job
+        case JobState.FAILED:
+            raise errors.JobFailed(job)
+        case JobState.CANCELLED:
+            raise errors.JobCancelled(job)
+        case JobState.EXPIRED:
+            raise errors.JobExpired(job)
+        case JobState.PENDING | JobState.RUNNING:
+            raise errors.NotReady(425, f"The job has not ended yet; watch it with: bookjob watch {job.job_id}")
 
 
 def fetch(client: Client, job: Job, folder: Path | None, messages: Console) -> ReadBook:

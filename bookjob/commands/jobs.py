@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 from bookjob.commands import connection
-from bookjob.commands.arguments import Folder, JobId, Json, Url, Watch
+from bookjob.commands.arguments import ApiKey, Folder, JobId, Json, Url, Watch
 from bookjob.commands.terminal import messages, output, print_json, print_table, say
 from bookjob.errors import JobTimedOut
 from bookjob.exit_codes import ExitCode
@@ -33,16 +33,16 @@ _LARGEST_PAGE: Final = 100
 _STOPPING_SECONDS: Final = 10.0
 
 
-def status(job_id: JobId, url: Url = None, as_json: Json = False) -> None:
+def status(job_id: JobId, url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> None:
     """Show a job as it stands now."""
-    with connection.service(url) as client:
+    with connection.service(url, api_key) as client:
         job = client.status(job_id)
     _show(job, as_json)
 
 
-def latest(book_id: OfBook = None, url: Url = None, as_json: Json = False) -> None:
+def latest(book_id: OfBook = None, url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> None:
     """Show your newest job, or your newest of one book, as it stands now."""
-    with connection.service(url) as client:
+    with connection.service(url, api_key) as client:
         job = client.latest(book_id=book_id)
     _show(job, as_json)
 
@@ -53,6 +53,7 @@ def list_jobs(
     limit: Limit = 20,
     everything: Everything = False,
     url: Url = None,
+    api_key: ApiKey = None,
     as_json: Json = False,
 ) -> None:
     """List your jobs, newest first."""
@@ -60,7 +61,7 @@ def list_jobs(
     from bookjob.overview import jobs_table
 
     state = None if status is None else JobState(status)
-    with connection.service(url) as client:
+    with connection.service(url, api_key) as client:
         # One more than is shown tells whether there are more.
         jobs = client.jobs(status=state, book_id=book_id, page_size=min(limit + 1, _LARGEST_PAGE))
         shown = jobs if everything else islice(jobs, limit)
@@ -72,29 +73,30 @@ def list_jobs(
         else:
             say("There are no such jobs." if status or book_id else "There are no jobs.")
         if not everything and next(jobs, None) is not None:
-            say(f"There are more than these {limit}: --all shows them.")
+            say("There are more: --all shows them.")
 
 
-def watch(job_id: JobId, url: Url = None, as_json: Json = False) -> None:
+def watch(job_id: JobId, url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> None:
     """Watch a job until it ends. With --json, print it whenever it changes."""
-    with connection.service(url) as client:
+    with connection.service(url, api_key) as client:
         watch_to_the_end(client, job_id, as_json)
 
 
-def result(job_id: JobId, folder: Folder = None, url: Url = None, as_json: Json = False) -> None:
+def result(
+    job_id: JobId, folder: Folder = None, url: Url = None, api_key: ApiKey = None, as_json: Json = False
+) -> None:
     """Write a finished job's files and show what is in the book."""
     from bookjob import reading
-    from bookjob.conversations import require_result
 
-    with connection.service(url) as client:
-        job = require_result(client.status(job_id))
+    with connection.service(url, api_key) as client:
+        job = reading.require_result(client.status(job_id))
         read = reading.fetch(client, job, folder, messages())
     print_read_book(read, as_json)
 
 
-def cancel(job_id: JobId, url: Url = None, as_json: Json = False) -> None:
+def cancel(job_id: JobId, url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> None:
     """Call a job off, whether it waits or runs."""
-    with connection.service(url) as client:
+    with connection.service(url, api_key) as client:
         state = client.stop(job_id).status
         if not state.ended:
             state = _wait_for_stop(client, job_id)
@@ -104,11 +106,13 @@ def cancel(job_id: JobId, url: Url = None, as_json: Json = False) -> None:
         output().print("Cancelled." if state.ended else "Asked to stop; it has not stopped yet.")
 
 
-def retry(job_id: JobId, and_watch: Watch = False, url: Url = None, as_json: Json = False) -> None:
+def retry(
+    job_id: JobId, and_watch: Watch = False, url: Url = None, api_key: ApiKey = None, as_json: Json = False
+) -> None:
     """Queue a failed or cancelled job again; it goes on after the last stage that it finished."""
     from bookjob import reading
 
-    with connection.service(url) as client:
+    with connection.service(url, api_key) as client:
         job = client.retry(job_id)
         if and_watch:
             watch_to_the_end(client, job_id, as_json)
@@ -121,9 +125,9 @@ def retry(job_id: JobId, and_watch: Watch = False, url: Url = None, as_json: Jso
             say(f"Watch it with: {reading.command('watch', job_id, client)}")
 
 
-def delete(job_id: JobId, url: Url = None, as_json: Json = False) -> None:
+def delete(job_id: JobId, url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> None:
     """Delete an ended job's text and results now, instead of when it expires."""
-    with connection.service(url) as client:
+    with connection.service(url, api_key) as client:
         client.delete_result(job_id)
     if as_json:
         typer.echo(json.dumps({"job_id": job_id, "status": "expired"}))
@@ -131,11 +135,11 @@ def delete(job_id: JobId, url: Url = None, as_json: Json = False) -> None:
         output().print("Deleted: the text and the results are gone.")
 
 
-def stats(url: Url = None, as_json: Json = False) -> None:
+def stats(url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> None:
     """Show how busy the service is."""
     from bookjob.overview import stats_table
 
-    with connection.service(url) as client:
+    with connection.service(url, api_key) as client:
         counts = client.stats()
     if as_json:
         print_json(counts)

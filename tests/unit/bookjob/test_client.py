@@ -162,11 +162,13 @@ def test_an_analysis_that_takes_longer_is_waited_for(client: Client, service: Sc
 
 
 def test_an_analysis_that_fails_says_why(client: Client, service: ScriptedService) -> None:
-    service.fail("POST", "analyze", httpx.Response(202, json=job("running")))
-    service.looks = [job("failed", error_message="it has no words")]
+    service.fail("POST", "analyze", httpx.Response(202, json=job("running")), problem(409, "it has no words"))
+    service.fail("GET", "result", problem(409, "it has no words"))
+    service.looks = [job("failed")]
 
-    with pytest.raises(errors.JobFailed, match="it has no words"):
-        client.analyze("text")
+    for _ in range(2):
+        with pytest.raises(errors.NoResult, match="it has no words"):
+            client.analyze("text")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +177,7 @@ def test_an_analysis_that_fails_says_why(client: Client, service: ScriptedServic
         (400, errors.InvalidRequest),
         (401, errors.NotAllowed),
         (404, errors.NotFound),
-        (409, errors.Conflict),
+        (409, errors.NoResult),
         (413, errors.DocumentTooLarge),
         (425, errors.NotReady),
         (500, errors.ServiceFailed),
