@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from infra.local.deploy import LOCAL_PARAMETERS
 from infra.local.gaps import complete_bucket, complete_table
 from infra.local.template import Template
 from jobs.settings import Settings
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 TABLE, KEYS_TABLE, BUCKET, QUEUE, DEAD_LETTER_QUEUE = "JobsTable", "KeysTable", "Bucket", "JobsQueue", "DeadLetterQueue"
+CALLBACK_QUEUE = "CallbackQueue"
 
 #: What CloudFormation and the API spell alike.
 TABLE_PROPERTIES = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
@@ -27,13 +29,14 @@ def create_resources(**settings: Any) -> Settings:
 
     No keys are asked for but where the settings say so.
     """
-    template, suffix = Template.read(), uuid.uuid4().hex[:12]
+    template, suffix = Template.read().under(LOCAL_PARAMETERS), uuid.uuid4().hex[:12]
     session = boto3.Session()
     return Settings(
         table=_create_table(session.client("dynamodb"), f"jobs-{suffix}", template.properties(TABLE)),
         keys_table=_create_table(session.client("dynamodb"), f"keys-{suffix}", template.properties(KEYS_TABLE)),
         bucket=_create_bucket(session.client("s3"), f"books-{suffix}", template.properties(BUCKET)),
         queue_url=_create_queue(session.client("sqs"), suffix, template),
+        callback_queue_url=_create_callback_queue(session.client("sqs"), suffix, template),
         **{"require_keys": False, **settings},
     )
 
@@ -69,6 +72,11 @@ def _create_queue(client: "SQSClient", suffix: str, template: Template) -> str:
     arn = client.get_queue_attributes(QueueUrl=dead_letters, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     attributes = _queue_attributes(template.properties(QUEUE), arns={DEAD_LETTER_QUEUE: arn})
     return client.create_queue(QueueName=f"jobs-{suffix}.fifo", Attributes=attributes)["QueueUrl"]
+
+
+def _create_callback_queue(client: "SQSClient", suffix: str, template: Template) -> str:
+    properties = {name: value for name, value in template.properties(CALLBACK_QUEUE).items() if name != "RedrivePolicy"}
+    return client.create_queue(QueueName=f"callbacks-{suffix}", Attributes=_queue_attributes(properties))["QueueUrl"]
 
 
 def _queue_attributes(properties: Mapping[str, Any], arns: Mapping[str, str] | None = None) -> dict[Any, str]:

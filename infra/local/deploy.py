@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from pydantic import BaseModel, ConfigDict
 
+from infra.local import emulator
 from infra.local.clients import client
 from infra.local.errors import DeployFailed, StateDamaged
 from infra.local.gaps import complete_bucket, complete_table
@@ -30,6 +31,8 @@ LOCAL_PARAMETERS = {
     "RequestsPerMinute": "60000",
     "Tracing": "PassThrough",
     "Observability": "Off",
+    "Stage": "dev",
+    "WorkerCompute": "None",
 }
 
 #: The template's tables, by the outputs that name them.
@@ -69,21 +72,26 @@ class Deployer:
         parameters = LOCAL_PARAMETERS | dict(self.parameters)
         fingerprint = digest(json.dumps([self.template.body, parameters], sort_keys=True, default=str).encode(), code)
         if standing is None or standing.fingerprint != fingerprint:
-            self._run_cloudformation(_with_code(self.template, self._upload(code)), parameters)
+            self._run_cloudformation(_with_code(self.template, self._upload(code, "zip")), parameters)
         return self._inspect(fingerprint)
 
-    def _upload(self, code: bytes) -> Mapping[str, str]:
-        place = {"S3Bucket": CODE_BUCKET, "S3Key": f"{digest(code)}.zip"}
+    def _upload(self, content: bytes, suffix: str) -> Mapping[str, str]:
+        place = {"S3Bucket": CODE_BUCKET, "S3Key": f"{digest(content)}.{suffix}"}
         s3 = client("s3", self.port)
         s3.create_bucket(Bucket=CODE_BUCKET)
-        s3.put_object(Bucket=CODE_BUCKET, Key=place["S3Key"], Body=code)
+        s3.put_object(Bucket=CODE_BUCKET, Key=place["S3Key"], Body=content)
         return place
+
+    def _upload_template(self, body: Mapping[str, Any]) -> str:
+        """Return where the template lies: in a request itself it may have 50 KiB, in a bucket 1 MB."""
+        place = self._upload(json.dumps(body, default=str).encode(), "json")
+        return f"{emulator.url(self.port)}/{place['S3Bucket']}/{place['S3Key']}"
 
     def _run_cloudformation(self, body: Mapping[str, Any], parameters: Mapping[str, str]) -> None:
         cloudformation = client("cloudformation", self.port)
         arguments = {
             "StackName": STACK,
-            "TemplateBody": json.dumps(body, default=str),
+            "TemplateURL": self._upload_template(body),
             "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             "Capabilities": ["CAPABILITY_IAM"],
         }

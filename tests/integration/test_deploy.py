@@ -8,11 +8,11 @@ import pytest
 
 from infra.local import emulator
 from infra.local.clients import client
-from infra.local.deploy import STACK, Deployer, Deployment
+from infra.local.deploy import LOCAL_PARAMETERS, STACK, Deployer, Deployment
 from infra.local.errors import StateDamaged
 from infra.local.template import Template
 
-TEMPLATE = Template.read()
+TEMPLATE = Template.read().under(LOCAL_PARAMETERS)
 
 
 @pytest.fixture(scope="module")
