@@ -19,7 +19,7 @@ class Crf:
 
     def __init__(self, transitions: Tensor) -> None:
         """Take the scores `[to, from]`."""
-        self._transitions = transitions
+        self.transitions = transitions
         self._scores = transitions.detach().float().cpu().numpy()
 
     @property
@@ -48,9 +48,9 @@ class Crf:
         history = torch.empty((steps + 1, batch, tags), device=emissions.device)
         history[0] = scores
         for step in range(steps):
-            reached = (scores[:, None, :] + self._transitions).amax(2) + emissions[step]
+            reached = (scores[:, None, :] + self.transitions).amax(2) + emissions[step]
             scores = torch.where(remaining > step, reached, scores)
-            scores = torch.where(remaining == step + 1, scores + self._transitions[tags - 1], scores)
+            scores = torch.where(remaining == step + 1, scores + self.transitions[tags - 1], scores)
             history[step + 1] = scores
         return history.cpu().numpy()
 

@@ -1,0 +1,5 @@
+"""The command `python -m training`."""
+
+from training.cli import app
+
+app()

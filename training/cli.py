@@ -1,0 +1,82 @@
+"""Train the pack `mini` from public data, or go on where a run stopped."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from gpu_worker.engine.manifest import TagSets, read_manifest
+from training import litbank, semcor
+from training.checkpoint import Checkpoint
+from training.evaluation import Scores, Split, headline
+from training.examples import Examples
+from training.networks import Builder, Foundation
+from training.recipe import Recipe
+from training.trainer import Progress, Rhythm, Trainer
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+
+_LOGGER = logging.getLogger("training")
+
+DataFolder = Annotated[Path, typer.Option(help="The folder with litbank/ and semcor/.")]
+EncoderFolder = Annotated[Path, typer.Option(help="The folder with the encoder that training begins with.")]
+RunFolder = Annotated[Path, typer.Option(help="Where the run keeps its checkpoints.")]
+
+
+@app.callback()
+def main() -> None:
+    """Say what happens, with the time."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+
+
+@app.command()
+def run(
+    data: DataFolder,
+    out: RunFolder,
+    encoder: EncoderFolder,
+    steps: Annotated[int, typer.Option(help="How many steps to train in all.")] = Recipe.steps,
+    seed: Annotated[int, typer.Option(help="What all chance comes from.")] = Recipe.seed,
+) -> None:
+    """Train, from the last checkpoint in OUT where there is one."""
+    recipe = Recipe(steps=steps, seed=seed)
+    builder = Builder(Foundation.read(encoder, _tag_sets()), _device(), _dtype(_device()))
+    train = Split(litbank.read_split(data / "litbank", "train"), semcor.read_split(data / "semcor", "train"))
+    dev = Split(litbank.read_split(data / "litbank", "dev"), semcor.read_split(data / "semcor", "dev"))
+    examples = Examples(train.novels, train.brown, builder, recipe)
+    trainer = Trainer(builder, examples, dev, recipe, Checkpoint(out))
+    _LOGGER.info("step %d of %d, on %s in %s", trainer.step, steps, _device(), _dtype(_device()))
+    trainer.run(Rhythm(), lambda progress: _report(progress, steps), _scored)
+
+
+def _report(progress: Progress, steps: int) -> None:
+    left = (steps - progress.step) * progress.seconds_a_step / 60
+    losses = "  ".join(f"{task} {loss:.3f}" for task, loss in progress.losses.items())
+    _LOGGER.info(
+        "step %d of %d  %.2f s a step  %.0f min done, %.0f to go  %s",
+        progress.step, steps, progress.seconds_a_step, progress.seconds / 60, left, losses,
+    )  # fmt: skip
+
+
+def _scored(step: int, scores: Scores) -> None:
+    _LOGGER.info("dev after %d: %s", step, "  ".join(f"{task} {score}" for task, score in headline(scores).items()))
+    _LOGGER.info("dev after %d, all: %s", step, scores)
+
+
+def _tag_sets() -> TagSets:
+    """Return BookNLP's tags, as the pack in the repository has them."""
+    return read_manifest(Path(__file__).parents[1] / "gpu_worker" / "packs" / "mini").tag_sets
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _dtype(device: torch.device) -> torch.dtype:
+    """Return bf16 where the device multiplies it natively."""
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())  # noqa: SLF001
+    return torch.bfloat16 if native else torch.float32
