@@ -22,6 +22,9 @@ DESCRIPTION = (
     "can be got has a HEAD, and every path has OPTIONS."
 )
 
+#: How a schema is referred to.
+REFERENCE = "#/components/schemas/{model}"
+
 #: What an endpoint answers that is not open, beside what it says itself: to a stranger, and to whoever asks too often.
 GUARDED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS)
 
@@ -90,7 +93,7 @@ def _schemas(rows: Sequence[Endpoint]) -> tuple[Mapping[Model, Mapping[str, Any]
         *((model, "validation") for model in sorted(taken, key=_name)),
         *((model, "serialization") for model in sorted(given, key=_name)),
     ]
-    refs, definitions = models_json_schema(modes, ref_template="#/components/schemas/{model}")
+    refs, definitions = models_json_schema(modes, ref_template=REFERENCE)
     return {model: refs[model, mode] for model, mode in modes}, {"schemas": definitions["$defs"]}
 
 
@@ -121,14 +124,15 @@ def _path_parameters(row: Endpoint) -> Iterator[dict[str, Any]]:
 
 
 def _query_parameters(row: Endpoint) -> Iterator[dict[str, Any]]:
-    schema = row.query.model_json_schema() if row.query is not None else {}
+    schema = row.query.model_json_schema(ref_template=REFERENCE) if row.query is not None else {}
     for name, field in schema.get("properties", {}).items():
         yield {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": field}
 
 
 def _headers(row: Endpoint) -> Iterator[dict[str, Any]]:
-    for name, description in row.headers.items():
-        yield {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
+    for name, header in row.headers.items():
+        schema = {"type": "string", "pattern": header.pattern}
+        yield {"name": name, "in": "header", "description": header.description, "schema": schema}
 
 
 def _success(row: Endpoint, refs: Mapping[Model, Mapping[str, Any]]) -> dict[str, Any]:

@@ -43,6 +43,7 @@ def notifier() -> Notifier:
 
 def notify(record: SQSRecord) -> None:
     """Try the callback that the message names; a message that names none is dropped."""
+    metrics.add_metric("CallbackMessages", MetricUnit.Count, 1)
     callback_id = callback_named(record.body)
     callback = notifier().deliver(callback_id) if callback_id is not None else None
     if callback is None:

@@ -52,7 +52,7 @@ class Callback:
     #: Why the last attempt that failed did.
     last_error: str | None = None
     #: When it is tried next, unless an attempt that runs now succeeds; None once it is settled.
-    next_attempt_at: Instant | None
+    next_attempt_at: Instant | None = None
 
     @classmethod
     def of(cls, job: Job) -> Self | None:

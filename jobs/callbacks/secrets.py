@@ -16,6 +16,9 @@ from jobs.records import Item, condition, merged, to_value
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+#: How the primary key of a tenant's secrets begins.
+PREFIX = "webhooks#"
+
 #: The length of a secret in bytes; the standard asks for 24 to 64.
 SECRET_SIZE = 32
 
@@ -74,7 +77,7 @@ class SecretStore:
     def _update(self, tenant: str, change: str, values: Item, on: Mapping[str, Any] | None = None) -> Any:
         request = {
             "TableName": self.table,
-            "Key": {"pk": {"S": f"webhooks#{tenant}"}},
+            "Key": {"pk": {"S": f"{PREFIX}{tenant}"}},
             "UpdateExpression": change,
             "ExpressionAttributeValues": values,
             "ReturnValues": "ALL_NEW",

@@ -35,6 +35,7 @@ OURS = {
     "token_count",
     "expires_at",
     "warnings",
+    "callback",
 }
 
 

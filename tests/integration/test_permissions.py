@@ -5,6 +5,7 @@ test that shows that refusal deploys the template as it is, and the others leave
 """
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ from infra.local.errors import StateDamaged
 from infra.local.ports import free_port
 from infra.local.processes import Child
 from infra.local.template import Template
+from jobs.callbacks.delivery import Notifier
+from jobs.callbacks.model import CallbackState, id_of
 from jobs.clock import utc_now
 from jobs.dead_letters import bury
 from jobs.documents import checkpoint_key, result_key
@@ -35,8 +38,9 @@ from jobs.settings import Settings
 from jobs.upkeep import clear_after, keep_up
 from jobs.upload_forms import UploadForm, upload_form
 from jobs.uploads import requested
+from tests.receiver import answering, receiving
 
-TLS_ONLY = ("BucketPolicy", "QueuePolicy", "DeadLetterQueuePolicy")
+TLS_ONLY = ("BucketPolicy", "QueuePolicy", "DeadLetterQueuePolicy", "CallbackQueuePolicy")
 ANY_ROLE = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
@@ -288,6 +292,30 @@ def test_what_uploads_dead_letters_and_removed_records_call_for_may_be_done(clou
     root.store.client.delete_item(TableName=root.store.table, Key={"pk": {"S": f"job#{job.job_id}"}})
     clear_after(cloud.as_function("CleanupFunctionName"), job.job_id)
     assert root.documents.find(job.document_key) is None
+
+
+def test_what_delivers_callbacks_may_do_so_and_reads_no_text(cloud: Cloud, root: JobService) -> None:
+    notifying, announcing = cloud.as_function("NotifyFunctionName"), cloud.as_function("AnnounceFunctionName")
+    with receiving() as receiver:
+        receiver.answers = [answering(500), answering(200)]
+        request = JobRequest(model="mini", callback_url=receiver.url())
+        job = root.submit(request, "A text.", "public")
+        burying = cloud.as_function("DeadLetterFunctionName")
+        job = burying.store.bury(job, "no worker survived it", utc_now())
+        announcing.callbacks.queue.send(id_of(job))
+        notifier = Notifier(notifying, lambda callback: callback.event.encode())
+        first = notifier.deliver(id_of(job))
+        assert first is None or first.job == job, "the function itself may have been quicker"
+        later = replace(notifier, service=replace(notifying, clock=lambda: utc_now() + timedelta(hours=1)))
+        later.deliver(id_of(job))
+        deadline = time.monotonic() + 20
+        while root.callbacks.latest([job])[job.job_id].state is not CallbackState.DELIVERED:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    with pytest.raises(ClientError, match=DENIED):
+        notifying.documents.read(job.document_key)
+    with pytest.raises(ClientError, match=DENIED):
+        announcing.callbacks.outbox.find(id_of(job))
 
 
 def test_the_worker_may_not_hand_itself_books(worker: JobService) -> None:

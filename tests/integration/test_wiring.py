@@ -12,6 +12,8 @@ from infra.local import emulator
 from infra.local.clients import client
 from infra.local.deploy import Deployer, Deployment
 from infra.local.template import Template
+from jobs.callbacks.model import CallbackState, id_of
+from jobs.callbacks.signature import written
 from jobs.clock import utc_now
 from jobs.errors import JobNotFound
 from jobs.model import Job, Status
@@ -19,6 +21,7 @@ from jobs.queue import JobQueue
 from jobs.request import JobRequest
 from jobs.service import JobService
 from jobs.settings import Settings
+from tests.receiver import documented_verify, receiving
 
 #: How long an event may take through the emulator to its function and back into the table, in seconds.
 TRAVELS_WITHIN = 20.0
@@ -83,6 +86,22 @@ def test_a_message_in_the_dead_letter_queue_ends_its_job(service: JobService, de
     assert ended.status is Status.FAILED
 
 
+def test_the_end_of_a_job_is_told_to_the_address_that_it_came_with_once(service: JobService) -> None:
+    with receiving() as receiver:
+        request = JobRequest(model="mini", callback_url=receiver.url())
+        job = service.cancel(service.submit(request, "A text.", "public").job_id, "public")
+        eventually(lambda: job if told(service, job) is CallbackState.DELIVERED else None)
+    (got,) = receiver.received
+    secret = written(service.callbacks.secrets.of("public").current)
+    assert documented_verify()(secret, got.headers, got.body)
+    assert json.loads(got.body)["data"]["status"] == "cancelled"
+
+
+def told(service: JobService, job: Job) -> CallbackState | None:
+    callback = service.callbacks.outbox.find(id_of(job))
+    return callback.state if callback else None
+
+
 def test_the_janitor_and_the_cleanup_answer_as_deployed(
     emulator_port: int, service: JobService, deployment: Deployment
 ) -> None:
@@ -107,7 +126,7 @@ def test_the_schedule_the_stream_and_the_queues_lead_to_their_functions(
     sources = client("lambda", emulator_port).list_event_source_mappings()["EventSourceMappings"]
     fed = {mapping["FunctionArn"].rpartition(":")[2]: mapping for mapping in sources}
     assert set(fed) == {
-        deployment.outputs[f"{name}FunctionName"] for name in ("Cleanup", "DeadLetter", "Ingest")
+        deployment.outputs[f"{name}FunctionName"] for name in ("Announce", "Cleanup", "DeadLetter", "Ingest", "Notify")
     }  # fmt: skip
     wanted = Template.read().properties("CleanupSource")["FilterCriteria"]
     assert fed[deployment.outputs["CleanupFunctionName"]]["FilterCriteria"] == wanted

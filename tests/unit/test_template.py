@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from infra.local.template import Template
+from jobs.callbacks.outbox import PREFIX as CALLBACKS
+from jobs.callbacks.secrets import PREFIX as SECRETS
 from jobs.settings import PREFIX, Settings
 
 #: As it is deployed where nobody changes a parameter, and where the owner has a key of its own.
@@ -166,6 +168,13 @@ def test_a_permission_names_its_actions_and_its_resource(name: str, statement: M
     assert not [action for action in as_list(statement["Action"]) if "*" in action]
     traces = all(action.startswith("xray:") for action in as_list(statement["Action"]))
     assert traces or "*" not in as_list(statement["Resource"])
+
+
+def test_whoever_speaks_to_strangers_reads_callbacks_and_their_secrets_and_no_job() -> None:
+    """The emulator enforces no condition on keys, so this is looked at here."""
+    (on_table,) = [found for name, found in ALLOWED if name == "NotifyRole" and "dynamodb:GetItem" in found["Action"]]
+    keys = on_table["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    assert keys == [f"{CALLBACKS}*", f"{SECRETS}*"]
 
 
 @pytest.mark.parametrize("group", TEMPLATE.of_type("AWS::Logs::LogGroup"))
