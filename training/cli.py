@@ -18,6 +18,7 @@ from training.trainer import Progress, Rhythm, Trainer
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
+_DEFAULT = Recipe()
 _LOGGER = logging.getLogger("training")
 
 DataFolder = Annotated[Path, typer.Option(help="The folder with litbank/ and semcor/.")]
@@ -36,8 +37,8 @@ def run(
     data: DataFolder,
     out: RunFolder,
     encoder: EncoderFolder,
-    steps: Annotated[int, typer.Option(help="How many steps to train in all.")] = Recipe.steps,
-    seed: Annotated[int, typer.Option(help="What all chance comes from.")] = Recipe.seed,
+    steps: Annotated[int, typer.Option(help="How many steps to train in all.")] = _DEFAULT.steps,
+    seed: Annotated[int, typer.Option(help="What all chance comes from.")] = _DEFAULT.seed,
 ) -> None:
     """Train, from the last checkpoint in OUT where there is one."""
     recipe = Recipe(steps=steps, seed=seed)

@@ -34,7 +34,8 @@ ADDED = "added_embeddings"
 _ADDED_TOKENS = ("[CAP]", "[QUOTE]", "[ALTQUOTE]", "[PAR]")
 
 #: How wide random embeddings spread at the beginning.
-_ADDED_SPREAD, _FEATURE_SPREAD, _WORDNET_SPREAD, _TRANSITION_SPREAD = 0.05, 0.3, 1.0, 0.1
+_ADDED_SPREAD = 0.05
+_SPREADS = {"transitions": 0.1, "wn_embedding": 1.0, "_embeddings": 0.3}
 
 #: Layers whose inputs' dropout is done on their weights, which the engine's networks leave no other room for
 #: (DropConnect: Wan et al., ICML 2013).
@@ -188,13 +189,11 @@ def _under(weights: Weights, prefix: str) -> dict[str, Tensor]:
 
 def _random(name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     """Return a weight as torch's layers begin with; embeddings and the CRFs' transitions are normal."""
-    if name.endswith("transitions"):
-        return torch.randn(shape, generator=generator) * _TRANSITION_SPREAD
-    if name.endswith("embedding.weight"):
-        return torch.randn(shape, generator=generator) * _WORDNET_SPREAD
-    if name.endswith("embeddings.weight"):
-        return torch.randn(shape, generator=generator) * _FEATURE_SPREAD
+    if "embedding" in name or name.endswith("transitions"):
+        spread = next(spread for part, spread in _SPREADS.items() if part in name)
+        return torch.randn(shape, generator=generator) * spread
     if len(shape) == 1:
         return torch.zeros(shape)
     columns = shape[0] // 4 if "_hh_" in name or "_ih_" in name else shape[1]
-    return (2 * torch.rand(shape, generator=generator) - 1) * columns**-0.5
+    limit: float = columns**-0.5
+    return (2 * torch.rand(shape, generator=generator) - 1) * limit

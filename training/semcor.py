@@ -16,8 +16,10 @@ from training.litbank import tokens_of
 #: Texts that nothing is trained on, drawn at random once.
 DEV = frozenset(["br-d02", "br-e02", "br-e24", "br-e30", "br-e31", "br-g16", "br-h13", "br-l08", "br-m02", "br-p09"])
 TEST = frozenset(
-    ["br-f10", "br-f19", "br-g12", "br-g20", "br-h09", "br-j04", "br-j14", "br-j15", "br-j17"]
-    + ["br-j18", "br-j34", "br-j37", "br-j41", "br-j56", "br-k02", "br-l18", "br-n20", "br-r05"]
+    {
+        *("br-f10", "br-f19", "br-g12", "br-g20", "br-h09", "br-j04", "br-j14", "br-j15", "br-j17"),
+        *("br-j18", "br-j34", "br-j37", "br-j41", "br-j56", "br-k02", "br-l18", "br-n20", "br-r05"),
+    }
 )
 
 #: `(first token, last token, class)`.

@@ -42,7 +42,7 @@ class Rhythm:
 
     report_steps: int = 20
     checkpoint_seconds: float = 240.0
-    evaluate_steps: int = 500
+    evaluate_steps: int = 800
 
 
 class Trainer:
@@ -74,10 +74,12 @@ class Trainer:
     def run(self, rhythm: Rhythm, report: Callable[[Progress], None], scored: Callable[[int, Scores], None]) -> None:
         """Train to the recipe's last step; `report` and `scored` learn how it goes."""
         steps = itertools.islice(self._examples.steps(), self._state.step, self._recipe.steps)
-        saved = time.monotonic()
+        saved, before = time.monotonic(), self._state.step
         for losses, since in self._reported(steps, rhythm.report_steps):
+            count = self._state.step - before
+            before = self._state.step
             self._state.seconds += since
-            report(Progress(self._state.step, losses, self._state.seconds, since / rhythm.report_steps))
+            report(Progress(self._state.step, losses, self._state.seconds, since / count))
             done = self._state.step == self._recipe.steps
             if done or self._state.step % rhythm.evaluate_steps == 0:
                 scored(self._state.step, self._evaluate())
@@ -144,7 +146,7 @@ class Trainer:
 
 
 def _groups(weights: Mapping[str, Tensor], layers: int, recipe: Recipe) -> list[dict[str, object]]:
-    """Return the optimiser's groups: weights that learn at one rate, matrices apart from the rest, which do not decay."""
+    """Return the optimiser's groups: weights that learn at one rate; of these, matrices alone decay."""
     groups: dict[tuple[float, float], list[Tensor]] = {}
     for name, weight in weights.items():
         decay = recipe.weight_decay if weight.dim() > 1 and "embedding" not in name else 0.0
