@@ -11,6 +11,7 @@ from gpu_worker.engine_process import EngineProcess
 from gpu_worker.errors import EngineDied, PermanentFailure, ShutdownRequested, TransientFailure
 from gpu_worker.lease import Heartbeat
 from gpu_worker.logs import begin_stage, logger
+from gpu_worker.pack_fetch import fetch_pack
 from gpu_worker.packs import places
 from gpu_worker.protocol import Advanced, Analyze, Command, Failed, FinalAnswer, Finished, Load, Loaded, Saved
 from gpu_worker.retries import persist
@@ -73,8 +74,11 @@ class Attempt:
 
     def _pack_folder(self, job: Job) -> Path:
         """Return the folder of the job's pack, whose version an earlier attempt may have noted behind its name."""
-        name = job.pack.partition("@")[0]
-        folder = places.find(name, self._connections.settings.pack_dir)
+        name, settings = job.pack.partition("@")[0], self._connections.settings
+        folder = places.find(name, settings.pack_dir)
+        if folder is None and settings.pack_bucket is not None:
+            client, bucket = self._connections.documents.client, settings.pack_bucket
+            folder = persist(lambda: fetch_pack(client, bucket, name, settings.pack_shelf))
         if folder is None:
             raise PermanentFailure(f"The model pack '{name}' is not installed on the worker; choose another model.")
         return folder

@@ -13,6 +13,10 @@ class WorkerSettings(Settings):
 
     #: Where model packs are, each a folder of its name; those that come with the code are there anyhow.
     pack_dir: Path = BUNDLED
+    #: The bucket that packs are fetched from which are not in that folder; unset where there are no others.
+    pack_bucket: str | None = None
+    #: Where fetched packs are kept.
+    pack_shelf: Path = Path("/packs")
     #: Where a copy of the message of a job that used up its attempts goes; unset where nobody looks there.
     dead_letter_queue_url: str | None = None
     #: How long the engine may be silent before it counts as hung; longer than any pack takes to load.

@@ -1,0 +1,91 @@
+"""How a worker comes by a pack that is not installed with it."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from gpu_worker.errors import PermanentFailure
+from gpu_worker.pack_fetch import fetch_pack
+from infra.local import emulator
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+BUCKET = "packs"
+FILES = {"model.safetensors": b"weights", "vocab.txt": b"[PAD]\n"}
+
+
+def manifest(files: dict[str, bytes]) -> bytes:
+    listed = {name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in files.items()}
+    return json.dumps({"format": "bookjob-pack/1", "name": "own", "files": listed}).encode()
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator["S3Client"]:
+    for name, value in emulator.CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket=BUCKET)
+        yield client
+
+
+def store(s3: "S3Client", files: dict[str, bytes], listing: bytes) -> None:
+    for name, data in {**files, "manifest.json": listing}.items():
+        s3.put_object(Bucket=BUCKET, Key=f"packs/own/{name}", Body=data)
+
+
+def test_a_pack_of_the_bucket_is_fetched_whole(s3: "S3Client", tmp_path: Path) -> None:
+    store(s3, FILES, manifest(FILES))
+    folder = fetch_pack(s3, BUCKET, "own", tmp_path)
+    assert folder is not None
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {**FILES, "manifest.json": manifest(FILES)}
+    assert list(tmp_path.iterdir()) == [folder], "nothing unfinished is left"
+
+
+def test_a_pack_is_fetched_once(s3: "S3Client", tmp_path: Path) -> None:
+    store(s3, FILES, manifest(FILES))
+    folder = fetch_pack(s3, BUCKET, "own", tmp_path)
+    s3.delete_object(Bucket=BUCKET, Key="packs/own/model.safetensors")
+    assert fetch_pack(s3, BUCKET, "own", tmp_path) == folder
+
+
+def test_a_pack_that_was_replaced_is_fetched_anew(s3: "S3Client", tmp_path: Path) -> None:
+    store(s3, FILES, manifest(FILES))
+    old = fetch_pack(s3, BUCKET, "own", tmp_path)
+    better = {**FILES, "model.safetensors": b"better weights"}
+    store(s3, better, manifest(better))
+    new = fetch_pack(s3, BUCKET, "own", tmp_path)
+    assert new is not None
+    assert new != old
+    assert (new / "model.safetensors").read_bytes() == b"better weights"
+
+
+@pytest.mark.parametrize("name", ["other", "own/..", "../packs/own", ""])
+def test_a_pack_that_the_bucket_has_not_is_none(s3: "S3Client", tmp_path: Path, name: str) -> None:
+    store(s3, FILES, manifest(FILES))
+    assert fetch_pack(s3, BUCKET, name, tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("files", "listing"),
+    [
+        ({**FILES, "vocab.txt": b"[PAD]\nmore"}, manifest(FILES)),
+        ({"model.safetensors": b"weights"}, manifest(FILES)),
+        (FILES, b"{}"),
+        (FILES, manifest({**FILES, "../escaped": b"x"})),
+    ],
+)
+def test_a_damaged_pack_is_refused_and_not_kept(
+    s3: "S3Client", tmp_path: Path, files: dict[str, bytes], listing: bytes
+) -> None:
+    store(s3, files, listing)
+    with pytest.raises(PermanentFailure, match="'own' is damaged"):
+        fetch_pack(s3, BUCKET, "own", tmp_path)
+    assert list(tmp_path.iterdir()) == []
