@@ -3,15 +3,19 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
 import pytest
+from typer.testing import CliRunner, Result
 
+from bookjob import cli
 from bookjob.async_client import AsyncClient
 from bookjob.client import Client
+from bookjob.commands import connection
 from bookjob.models import Job
 
 JOB_ID = "0b1f7c52-8f0e-4f0a-9d52-0f0d9e8c7b6a"
@@ -64,7 +68,7 @@ class ScriptedService:
     #: The job at each look, in turn; the last one stays.
     looks: list[dict[str, Any]] = field(default_factory=lambda: [job()])
     #: What `POST`, `GET /result` … answer instead of success, in turn, by method and last part of the path.
-    troubles: dict[tuple[str, str], list[httpx.Response | Exception]] = field(default_factory=dict)
+    troubles: dict[tuple[str, str], list[httpx.Response | BaseException]] = field(default_factory=dict)
     result: dict[str, Any] = field(default_factory=result)
     form: dict[str, Any] = field(default_factory=form)
     #: The pages of the list, by the cursor that leads to each.
@@ -77,12 +81,12 @@ class ScriptedService:
         asked = (request.method, request.url.path.rsplit("/", 1)[1])
         if self.troubles.get(asked):
             trouble = self.troubles[asked].pop(0)
-            if isinstance(trouble, Exception):
+            if isinstance(trouble, BaseException):
                 raise trouble
             return trouble
         return self._success(request)
 
-    def fail(self, method: str, last: str, *troubles: httpx.Response | Exception) -> None:
+    def fail(self, method: str, last: str, *troubles: httpx.Response | BaseException) -> None:
         """Answer calls whose path ends so with these, in turn, before any succeeds."""
         self.troubles[method, last] = list(troubles)
 
@@ -220,6 +224,24 @@ def connect(request: pytest.FixtureRequest, time: Time) -> Iterator[Connect]:
 @pytest.fixture
 def client(connect: Connect, service: ScriptedService) -> Client:
     return connect(service)
+
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def bookjob(service: ScriptedService, time: Time, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+    """Run a command in an empty folder, against the scripted service."""
+    monkeypatch.chdir(tmp_path)
+    Path("emma.txt").write_text("Emma Woodhouse, handsome, clever, and rich.")
+
+    @contextmanager
+    def scripted(url: str | None, api_key: str | None) -> Iterator[Client]:
+        with Client(url, api_key, transport=httpx.MockTransport(service), sleep=time.sleep, clock=time) as client:
+            yield client
+
+    monkeypatch.setattr(connection, "service", scripted)
+    return lambda *arguments, **more: CliRunner().invoke(cli.app, list(arguments), **more)
 
 
 def body_of(request: httpx.Request) -> Any:

@@ -6,38 +6,15 @@ import signal
 import subprocess
 import sys
 import time as wall
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from typer.testing import CliRunner, Result
 
-from bookjob import cli
-from bookjob.client import Client
-from bookjob.commands import connection
 from bookjob.exit_codes import ExitCode
 
-from .conftest import JOB_ID, STATS, ScriptedService, Time, body_of, job, problem, result
-
-Command = Callable[..., Result]
-
-
-@pytest.fixture
-def bookjob(service: ScriptedService, time: Time, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
-    """Run a command in an empty folder, against the scripted service."""
-    monkeypatch.chdir(tmp_path)
-    Path("emma.txt").write_text("Emma Woodhouse, handsome, clever, and rich.")
-
-    @contextmanager
-    def scripted(url: str | None) -> Iterator[Client]:
-        with Client(url, transport=httpx.MockTransport(service), sleep=time.sleep, clock=time) as client:
-            yield client
-
-    monkeypatch.setattr(connection, "service", scripted)
-    return lambda *arguments, **more: CliRunner().invoke(cli.app, list(arguments), **more)
+from .conftest import JOB_ID, STATS, Command, ScriptedService, Time, body_of, job, problem, result
 
 
 def test_run_reads_a_book_from_end_to_end(bookjob: Command, service: ScriptedService) -> None:
@@ -296,7 +273,7 @@ def answer(request):
     return httpx.Response(200, json={"job_id": "j1", "status": "running", "submitted_at": "2026-01-20T10:00:00Z"})
 
 real = client.Client.__init__
-client.Client.__init__ = lambda self, url: real(self, url, transport=httpx.MockTransport(answer))
+client.Client.__init__ = lambda self, url, key: real(self, url, key, transport=httpx.MockTransport(answer))
 app(["watch", "j1"], prog_name="bookjob")
 """
 

@@ -1,0 +1,131 @@
+"""The commands about jobs that are there already, against a scripted service."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from .conftest import JOB_ID, Command, ScriptedService, job, problem
+
+
+def paged(service: ScriptedService, *sizes: int) -> None:
+    """Have the service list jobs on pages of these sizes, their books numbered through."""
+    numbers = iter(range(sum(sizes)))
+    cursors = [None, *(f"page{number}" for number in range(1, len(sizes))), None]
+    for number, size in enumerate(sizes):
+        jobs = [job(book_id=f"book{next(numbers)}") for _ in range(size)]
+        service.pages[cursors[number]] = {"jobs": jobs, "cursor": cursors[number + 1]}
+
+
+def test_the_list_is_a_line_for_each_job(bookjob: Command, service: ScriptedService) -> None:
+    handed_in = (datetime.now(UTC) - timedelta(minutes=3, seconds=5)).isoformat()
+    running = job("running", progress=61.6, book_id="a long title of a novel", submitted_at=handed_in)
+    service.pages[None] = {"jobs": [running, job("pending", started_at=None)], "cursor": None}
+
+    heading, first, second = bookjob("list").stdout.splitlines()
+
+    assert heading.split() == ["Job", "State", "Progress", "Handed", "in", "Book"]
+    assert first.split("  ")[0] == JOB_ID
+    assert re.search(r"  running +62 %  3 min ago  +a long title of a novel$", first)
+    assert re.search(r"  pending +–  ", second)
+
+
+def test_the_list_for_machines_is_the_services_own_jobs(bookjob: Command, service: ScriptedService) -> None:
+    paged(service, 2)
+
+    listed = bookjob("list", "--json")
+
+    assert [json.loads(line)["book_id"] for line in listed.stdout.splitlines()] == ["book0", "book1"]
+    assert listed.stderr == ""
+
+
+@pytest.mark.parametrize(("limit", "more"), [("2", True), ("3", False), ("4", False)])
+def test_the_list_says_when_there_are_more(bookjob: Command, service: ScriptedService, limit: str, more: bool) -> None:
+    paged(service, 2, 1)
+
+    listed = bookjob("list", "--limit", limit, "--json")
+
+    assert len(listed.stdout.splitlines()) == min(int(limit), 3)
+    assert ("--all shows them" in listed.stderr) is more
+
+
+def test_the_list_goes_to_the_end_when_asked(bookjob: Command, service: ScriptedService) -> None:
+    paged(service, 2, 2, 1)
+
+    assert len(bookjob("list", "--all", "--limit", "1").stdout.splitlines()) == 6
+
+
+def test_the_list_chooses_by_state_and_book(bookjob: Command, service: ScriptedService) -> None:
+    bookjob("list", "--status", "failed", "--book-id", "emma", "--limit", "500")
+
+    assert dict(service.requests[0].url.params) == {"status": "failed", "book_id": "emma", "limit": "100"}
+
+
+def test_an_empty_list_says_so_to_people_alone(bookjob: Command, service: ScriptedService) -> None:
+    service.pages[None] = {"jobs": [], "cursor": None}
+
+    assert bookjob("list").stderr == "There are no jobs.\n"
+    assert bookjob("list", "--status", "failed").stderr == "There are no such jobs.\n"
+    for_machines = bookjob("list", "--json")
+    assert (for_machines.exit_code, for_machines.stdout, for_machines.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("arguments", [("--status", "lost"), ("--limit", "0")])
+def test_a_list_that_makes_no_sense_is_a_usage_error(
+    bookjob: Command, service: ScriptedService, arguments: tuple[str, ...]
+) -> None:
+    assert bookjob("list", *arguments).exit_code == 2
+    assert service.requests == []
+
+
+def test_the_latest_job_is_shown_as_it_stands(bookjob: Command, service: ScriptedService) -> None:
+    assert "completed" in bookjob("latest", "--book-id", "emma").stdout
+    assert service.requests[0].url.query == b"book_id=emma"
+
+
+def test_no_latest_job_is_not_found(bookjob: Command, service: ScriptedService) -> None:
+    service.fail("GET", "latest", problem(404, "There is no such job yet."))
+
+    assert bookjob("latest").exit_code == 4
+
+
+def test_a_job_that_is_retried_says_its_place(bookjob: Command) -> None:
+    ran = bookjob("retry", JOB_ID)
+
+    assert ran.stdout == "Queued again, 1st in the queue.\n"
+    assert ran.stderr == f"Watch it with: bookjob watch {JOB_ID}\n"
+
+
+def test_a_job_that_is_retried_can_be_watched_to_its_end(bookjob: Command, service: ScriptedService) -> None:
+    service.looks = [job("running", stage="speakers"), job("failed", error_message="again")]
+
+    ran = bookjob("retry", JOB_ID, "--watch", "--json")
+
+    assert [json.loads(line)["status"] for line in ran.stdout.splitlines()] == ["running", "failed"]
+    assert ran.exit_code == 1
+
+
+def test_a_job_that_cannot_be_retried_is_refused(bookjob: Command, service: ScriptedService) -> None:
+    service.fail("POST", "retry", problem(409, "it is completed"))
+
+    assert bookjob("retry", JOB_ID).exit_code == 5
+
+
+def test_deleting_says_what_is_gone(bookjob: Command, service: ScriptedService) -> None:
+    assert bookjob("delete", JOB_ID).stdout == "Deleted: the text and the results are gone.\n"
+    assert json.loads(bookjob("delete", JOB_ID, "--json").stdout) == {"job_id": JOB_ID, "status": "expired"}
+    assert {request.url.path for request in service.requests} == {f"/v1/jobs/{JOB_ID}/result"}
+
+
+def test_deleting_what_runs_is_refused(bookjob: Command, service: ScriptedService) -> None:
+    service.fail("DELETE", "result", problem(409, "it is running"))
+
+    assert bookjob("delete", JOB_ID).exit_code == 5
+
+
+def test_status_tells_how_the_callback_fared(bookjob: Command, service: ScriptedService) -> None:
+    callback = {"url": "https://books.example/told", "status": "pending", "attempts": 3, "last_error": "answered 500"}
+    service.looks = [job(callback=callback)]
+
+    assert "https://books.example/told (pending, tried 3 times: answered 500)" in bookjob("status", JOB_ID).stdout
