@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from bookjob import stack
-from bookjob.commands import books, jobs, packs
+from bookjob.commands import books, jobs, keys, packs
 from bookjob.commands.terminal import say
 from bookjob.errors import BookjobError
 from bookjob.exit_codes import exit_code_of
@@ -72,3 +72,4 @@ for panel, commands in _PANELS.items():
         app.command(name, rich_help_panel=panel)(command)
 
 app.add_typer(packs.app, rich_help_panel="The service on this machine")
+app.add_typer(keys.app, rich_help_panel="A service of your own")

@@ -32,6 +32,7 @@ Substitute = Annotated[
         help="Serve the models small and big with the bundled pack mini, or refuse them.",
     ),
 ]
+Keys = Annotated[bool, typer.Option("--keys/--no-keys", help="Ask callers for an API key, or let everyone in.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines on standard output.")]
 
 _INTERRUPTED: Final = "Stopped. Unfinished jobs are kept; the next `bookjob up` goes on with them."
@@ -43,6 +44,7 @@ def up(
     book: BookFile = None,
     worker: Worker = True,
     substitute: Substitute = True,
+    keys: Keys = False,
 ) -> None:
     """Start the service on this machine, or use the one that runs; Ctrl-C stops it and loses no job."""
     with in_words(_INTERRUPTED):
@@ -52,7 +54,7 @@ def up(
         from infra.local.session import run, take
         from infra.local.stack import Options
 
-        home, options = Home.default(), Options(port=port, worker=worker, substitute=substitute)
+        home, options = Home.default(), Options(port=port, worker=worker, substitute=substitute, keys=keys)
         taken = take(home)
         if isinstance(taken, Running):
             _use_running(home, taken, options)
@@ -114,6 +116,8 @@ def _welcome(running: "Running", options: "Options", book: "Book | None") -> Non
 
 def _tell_ready(running: "Running", options: "Options", how_to_stop: str) -> None:
     _say(f"The service is up on {running.url} ({how_to_stop}).")
+    if options.keys:
+        _say("It asks its callers for an API key; make one with: bookjob keys create")
     from infra.local.home import Home
     from infra.local.packs import PUBLISHED, store
 
@@ -133,6 +137,8 @@ def _use_running(home: "Home", running: "Running", options: "Options") -> None:
 
     if running.port != options.port:
         raise AlreadyRunning(f"The service runs already, on port {running.port}. Stop it first: bookjob down")
+    if options.keys and not running.with_keys:
+        raise AlreadyRunning("The service runs already, and asks for no API key. Stop it first: bookjob down")
     wait_until_ready(home)
     _say(f"The service runs already on {running.url} (process {running.supervisor.pid}; stop it with: bookjob down).")
 

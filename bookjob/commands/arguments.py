@@ -11,6 +11,14 @@ Url = Annotated[
     str | None,
     typer.Option(envvar="BOOKJOB_URL", metavar="URL", help="The service. [default: http://localhost:8000]"),
 ]
+ApiKey = Annotated[
+    str | None,
+    typer.Option(
+        help="The key that the service asks for. Better set BOOKJOB_API_KEY: everyone on the machine can read options.",
+        metavar="KEY",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines on standard output, one object a line.")]
 Folder = Annotated[
     Path | None,

@@ -9,6 +9,7 @@ import typer
 
 from bookjob.commands import connection
 from bookjob.commands.arguments import (
+    ApiKey,
     BookId,
     CallbackUrl,
     CustomModelPath,
@@ -52,6 +53,7 @@ def run(
     wait_for_place: WaitForPlace = False,
     idempotency_key: IdempotencyKey = None,
     url: Url = None,
+    api_key: ApiKey = None,
     as_json: Json = False,
 ) -> None:
     """Read a book: hand it in, watch it, write its files and show what is in it."""
@@ -60,7 +62,7 @@ def run(
     book = _book(file, book_id)
     job = _job(model, custom_model_path, pipeline, callback_url)
     request = _request(ctx, job, idempotency_key, large=large, wait_for_place=wait_for_place)
-    with connection.service(url) as client:
+    with connection.service(url, api_key) as client:
         try:
             read = reading.read_book(client, book, request, folder=folder, messages=messages())
         except JobEnded as ended:
@@ -81,13 +83,14 @@ def submit(
     wait_for_place: WaitForPlace = False,
     idempotency_key: IdempotencyKey = None,
     url: Url = None,
+    api_key: ApiKey = None,
     as_json: Json = False,
 ) -> None:
     """Hand a book in and print its job's id, without waiting for it."""
     book = _book(file, book_id)
     job = _job(model, custom_model_path, pipeline, callback_url)
     request = _request(ctx, job, idempotency_key, wait_for_place=wait_for_place)
-    with connection.service(url) as client:
+    with connection.service(url, api_key) as client:
         _hand_in(client, book, request, and_watch=False, as_json=as_json)
 
 
@@ -103,13 +106,14 @@ def upload(
     and_watch: Watch = False,
     idempotency_key: IdempotencyKey = None,
     url: Url = None,
+    api_key: ApiKey = None,
     as_json: Json = False,
 ) -> None:
     """Upload a book past the service to its storage, streamed from the disk, and print its job's id."""
     book = _book(file, book_id, as_file=True)
     job = _job(model, custom_model_path, pipeline, callback_url)
     request = _request(ctx, job, idempotency_key, large=True, wait_for_place=wait_for_place)
-    with connection.service(url) as client:
+    with connection.service(url, api_key) as client:
         _hand_in(client, book, request, and_watch=and_watch, as_json=as_json)
 
 
@@ -121,6 +125,7 @@ def analyze(
     pipeline: Pipeline = None,
     idempotency_key: IdempotencyKey = None,
     url: Url = None,
+    api_key: ApiKey = None,
     as_json: Json = False,
 ) -> None:
     """Show what is in a text of up to 10,000 characters, in one go. With --json, print the whole result."""
@@ -131,7 +136,7 @@ def analyze(
     book = _book(text, None)
     job = _job(model, custom_model_path, pipeline, None)
     request = _request(ctx, job, idempotency_key)
-    with connection.service(url) as client:
+    with connection.service(url, api_key) as client:
         result = reading.analyze(client, book, request, messages())
         if as_json:
             print_json(result)

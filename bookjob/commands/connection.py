@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def service(url: str | None) -> "Iterator[Client]":
-    """Yield a client of the service at `url`, by default that of the environment; raises InvalidUrl."""
+def service(url: str | None, api_key: str | None) -> "Iterator[Client]":
+    """Yield a client of the service at `url` with that key, either by default the environment's; raises InvalidUrl."""
     from bookjob.client import Client
 
-    with Client(url) as client:
+    with Client(url, api_key) as client:
         yield client

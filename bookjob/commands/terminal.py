@@ -1,6 +1,7 @@
 """Where a command writes: its answer to standard output, everything for people to standard error."""
 
 import shlex
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -9,6 +10,9 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from rich.console import Console
     from rich.table import Table
+
+#: The option that is never said back; BOOKJOB_API_KEY does as well.
+_API_KEY: Final = "--api-key"
 
 #: Columns; no table of ours is wider.
 _WIDEST: Final = 1000
@@ -39,8 +43,17 @@ def print_table(table: "Table") -> None:
 
 
 def command_line(ctx: typer.Context, *more: str) -> str:
-    """Return the command as it was typed, with more arguments at its end."""
-    return shlex.join([str(ctx.find_root().info_name), *ctx.find_root().obj, *more])
+    """Return the command as it was typed, but for an API key, with more arguments at its end."""
+    return shlex.join([str(ctx.find_root().info_name), *_without_key(ctx.find_root().obj), *more])
+
+
+def _without_key(arguments: Iterable[str]) -> Iterator[str]:
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == _API_KEY:
+            next(rest, None)
+        elif not argument.startswith(f"{_API_KEY}="):
+            yield argument
 
 
 def say(message: str, style: str | None = None) -> None:

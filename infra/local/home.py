@@ -40,6 +40,8 @@ class Running(BaseModel):
     api_id: str | None = None
     queue_url: str | None = None
     with_worker: bool
+    #: Whether callers are asked for an API key.
+    with_keys: bool = False
     #: Whether the service can be used.
     ready: bool = False
 

@@ -70,7 +70,10 @@ class LocalStack:
 
     def __enter__(self) -> Self:
         self._running = Running(
-            supervisor=Identity.of(os.getpid()), port=self.options.port, with_worker=self.options.worker
+            supervisor=Identity.of(os.getpid()),
+            port=self.options.port,
+            with_worker=self.options.worker,
+            with_keys=self.options.keys,
         )
         return self
 
