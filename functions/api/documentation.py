@@ -15,6 +15,7 @@ from functions.api import VERSION
 from functions.api.caller import KEY_HEADER
 from functions.api.endpoints import JSON, VARIABLE, Endpoint, Model
 from functions.api.models import Problem
+from functions.api.webhooks import JobEnded
 
 DESCRIPTION = (
     "A text goes in, BookNLP's analysis of it comes out: characters, quotes with their speakers, entities, "
@@ -61,7 +62,8 @@ def openapi_document(table: Iterable[Endpoint]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Bookjob", "version": VERSION, "description": DESCRIPTION, "license": {"name": "MIT"}},
         "paths": paths,
-        "components": components | {"securitySchemes": SECURITY},
+        "webhooks": {"jobEnded": {"post": _callback(refs)}},
+        "components": {**components, "securitySchemes": SECURITY},
     }
 
 
@@ -88,7 +90,8 @@ def swagger_page(table: Iterable[Endpoint]) -> str:
 def _schemas(rows: Sequence[Endpoint]) -> tuple[Mapping[Model, Mapping[str, Any]], Mapping[str, Any]]:
     """Return a reference to each model's schema, and the components that they refer to."""
     taken = {model for row in rows for model in (row.body, row.query) if model is not None}
-    given = {model for row in rows for model in (row.gives, row.later) if model is not None} | {Problem}
+    given: set[Model] = {model for row in rows for model in (row.gives, row.later) if model is not None}
+    given |= {Problem, JobEnded}
     modes: list[tuple[Model, JsonSchemaMode]] = [
         *((model, "validation") for model in sorted(taken, key=_name)),
         *((model, "serialization") for model in sorted(given, key=_name)),
@@ -115,6 +118,22 @@ def _operation(row: Endpoint, refs: Mapping[Model, Mapping[str, Any]]) -> dict[s
     for status in sorted({*row.refuses, *(() if row.is_open else GUARDED)}):
         operation["responses"][str(status)] = _answer(HTTPStatus(status), refs[Problem])
     return operation if row.is_open else operation | {"security": [{name: []} for name in SECURITY] + [{}]}
+
+
+def _callback(refs: Mapping[Model, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what is sent to the address that a job came with, as its receiver sees it."""
+    headers = ("webhook-id", "webhook-timestamp", "webhook-signature")
+    schema = {"type": "string"}
+    return {
+        "operationId": "job_ended",
+        "summary": inspect.getdoc(JobEnded),
+        "parameters": [{"name": name, "in": "header", "required": True, "schema": schema} for name in headers],
+        "requestBody": {"required": True, "content": {JSON: {"schema": refs[JobEnded]}}},
+        "responses": {
+            "2XX": {"description": "It was taken. Every other answer but 410 has it sent again, for 24 hours."},
+            "410": {"description": "It is not to be sent again."},
+        },
+    }
 
 
 def _path_parameters(row: Endpoint) -> Iterator[dict[str, Any]]:
