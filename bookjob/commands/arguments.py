@@ -9,7 +9,7 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="A plain-text book (U
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
 Url = Annotated[
     str | None,
-    typer.Option(envvar="BOOKJOB_URL", metavar="URL", help="The service. [default: http://localhost:8000]"),
+    typer.Option(envvar="BOOKJOB_URL", metavar="URL", help="The service.", show_default="http://localhost:8000"),
 ]
 ApiKey = Annotated[
     str | None,
@@ -22,15 +22,18 @@ ApiKey = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines on standard output, one object a line.")]
 Folder = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="DIR", help="Where the files go. [default: output/BOOK]"),
+    typer.Option("--output", "-o", metavar="DIR", help="Where the files go.", show_default="output/BOOK"),
 ]
-BookId = Annotated[str | None, typer.Option(help="The book's name. [default: the file's name]", metavar="NAME")]
+BookId = Annotated[str | None, typer.Option(help="The book's name.", metavar="NAME", show_default="the file's name")]
 Model = Annotated[
-    str | None, typer.Option(help="small, big, mini or custom. [default: the service's, small]", metavar="MODEL")
+    str | None,
+    typer.Option(help="small, big, mini or custom.", metavar="MODEL", show_default="the service's, small"),
 ]
 Pipeline = Annotated[
     str | None,
-    typer.Option(help="Tasks, with commas: entity,quote,supersense,event,coref. [default: all]", metavar="TASKS"),
+    typer.Option(
+        help="Tasks, with commas: entity,quote,supersense,event,coref.", metavar="TASKS", show_default="all of them"
+    ),
 ]
 CustomModelPath = Annotated[
     str | None, typer.Option(help="The model pack that `custom` stands for.", metavar="PACK", show_default=False)

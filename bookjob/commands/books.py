@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 Text = Annotated[
     Path,
-    typer.Argument(metavar="[FILE]", help="A short plain text (UTF-8). [default: standard input]", show_default=False),
+    typer.Argument(metavar="FILE", help="A short plain text (UTF-8).", show_default="standard input"),
 ]
 
 

@@ -30,13 +30,11 @@ Tenant = Annotated[str, typer.Option(metavar="TENANT", help="Whose jobs the key'
 Name = Annotated[str, typer.Option(metavar="NAME", help="What the key is for.")]
 Submissions = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, help="Books a minute. [default: the service's own limit]", show_default=False),
+    typer.Option(metavar="N", min=1, help="Books a minute.", show_default="the service's own limit"),
 ]
 Requests = Annotated[
     int | None,
-    typer.Option(
-        metavar="N", min=1, help="Other requests a minute. [default: the service's own limit]", show_default=False
-    ),
+    typer.Option(metavar="N", min=1, help="Other requests a minute.", show_default="the service's own limit"),
 ]
 Stack = Annotated[
     str | None,

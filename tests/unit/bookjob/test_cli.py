@@ -294,6 +294,13 @@ def test_ctrl_c_leaves_the_job_alone_and_says_how_to_watch_on() -> None:
     assert stderr.endswith("Stopped watching; the job goes on. Watch on with: bookjob watch j1\n")
 
 
+def test_help_names_what_is_taken_where_nothing_is_said(bookjob: Command) -> None:
+    words = " ".join(bookjob("run", "--help", color=False).stdout.replace("│", " ").split())
+
+    for default in ("the file's name", "the service's, small", "all of them", "output/BOOK", "http://localhost:8000"):
+        assert f"[default: ({default})]" in words
+
+
 def test_help_needs_neither_the_http_library_nor_the_local_stack() -> None:
     code = (
         "import sys\nfrom bookjob.cli import app\n"
