@@ -64,8 +64,10 @@ def submit(client: Client, book: Book, request: Request, messages: Console) -> S
     An upload shows how far it is, and is told of when nobody asked for one. Ctrl-C says how to go on;
     KeyboardInterrupt then goes on.
     """
-    job: JobRequest = {"book_id": book.book_id, **request.job}
+    job = _named(book, request)
     with _on_interrupt(messages, request.how_to_go_on), bytes_progress(messages, "Uploading") as show:
+        if request.wait_for_place:
+            _tell_of_full_queue(client, messages)
         if request.large or isinstance(book.text, Path):
             return client.upload(
                 book.text,
@@ -87,7 +89,7 @@ def analyze(client: Client, book: Book, request: Request, messages: Console) -> 
     """Return what is found in a short text; raises the client's errors. Ctrl-C says how to go on."""
     working = messages.status("Reading") if messages.is_terminal else nullcontext()
     with _on_interrupt(messages, request.how_to_go_on), working:
-        return client.analyze(str(book.text), idempotency_key=request.idempotency_key, **request.job)
+        return client.analyze(str(book.text), idempotency_key=request.idempotency_key, **_named(book, request))
 
 
 def follow(client: Client, job_id: str, messages: Console, *, on_change: Callable[[Job], None] | None = None) -> Job:
@@ -142,6 +144,19 @@ def command(name: str, job_id: str, client: Client) -> str:
     """Return the command line that does something with the job, at the service that it was handed in to."""
     url = "" if client.url == service_url(default_url()) else f" --url {client.url}"
     return f"bookjob {name} {job_id}{url}"
+
+
+def _named(book: Book, request: Request) -> JobRequest:
+    return {"book_id": book.book_id, **request.job}
+
+
+def _tell_of_full_queue(client: Client, messages: Console) -> None:
+    stats = client.stats()
+    if stats.queue_size >= stats.max_queue_size:
+        waiting = (
+            f"The queue is full ({stats.queue_size} jobs are waiting); the book is handed in when there is a place."
+        )
+        messages.print(waiting, soft_wrap=True, highlight=False)
 
 
 def _announced(show: OnProgress, messages: Console) -> OnProgress:

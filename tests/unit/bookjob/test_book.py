@@ -1,13 +1,14 @@
 """Which files are books, and what the others are told."""
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bookjob.book import MAX_CHARACTERS, decode, load
+from bookjob.book import MAX_CHARACTERS, Book, _texts, decode, inspect, load
 from bookjob.errors import InvalidBook
 
 
@@ -44,6 +45,36 @@ def test_whatever_is_in_a_file_it_is_a_book_or_refused_in_one_line(content: byte
     refusal = refusal_of(content)
 
     assert refusal is None or (refusal.startswith("b.txt is ") and "\n" not in refusal)
+
+
+def told_of(pieces: Iterable[bytes]) -> str:
+    """Return the text of a file that is read in these pieces, or why it is refused."""
+    try:
+        return "".join(_texts(pieces, "b.txt"))
+    except InvalidBook as refusal:
+        return f"refused: {refusal}"
+
+
+@given(
+    st.text(st.characters(codec="utf-8"), min_size=1).map(str.encode) | st.binary(min_size=1, max_size=60),
+    st.integers(1, 9),
+)
+@example(b"\xef\xbb\xbfa\n\xe2\x82", 1)
+def test_a_file_is_told_the_same_in_whatever_pieces_it_is_read(content: bytes, size: int) -> None:
+    content = b"A fox.\n" * 2 + content  # what other formats start with is in the first piece
+    pieces = [content[:14], *(content[at : at + size] for at in range(14, len(content), size))]
+
+    assert told_of(pieces) == told_of([content])
+
+
+def test_a_book_that_is_passed_on_is_looked_through_and_left_in_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "emma.txt"
+    file.write_bytes("é".encode() * 1_100_000)
+
+    assert inspect(file) == Book("emma", file)
+    file.write_bytes("é".encode() * 1_100_000 + b"\xe9")
+    with pytest.raises(InvalidBook, match="byte 0xE9 at offset 2,200,000"):
+        inspect(file)
 
 
 @pytest.mark.parametrize(

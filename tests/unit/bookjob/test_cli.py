@@ -158,9 +158,13 @@ def test_submit_reads_standard_input(bookjob: Command, service: ScriptedService)
 
 
 def test_submit_can_wait_for_a_place_in_the_queue(bookjob: Command, service: ScriptedService, time: Time) -> None:
+    service.fail("GET", "stats", httpx.Response(200, json=STATS | {"queue_size": 10}))
     service.fail("POST", "jobs", problem(503, "The queue is full.", Retry_After="30"))
 
-    assert bookjob("submit", "emma.txt", "--wait-for-place").exit_code == 0
+    ran = bookjob("submit", "emma.txt", "--wait-for-place")
+
+    assert ran.exit_code == 0
+    assert "The queue is full (10 jobs are waiting); the book is handed in when there is a place.\n" in ran.stderr
     assert time.slept == [30.0]
 
 

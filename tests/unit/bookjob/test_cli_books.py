@@ -122,7 +122,7 @@ def test_analyze_prints_the_whole_result_for_machines(bookjob: Command, service:
     ran = bookjob("analyze", "--json", "--pipeline", "entity", input="Call me Ishmael.")
 
     assert json.loads(ran.stdout)["result"]["entities"] == []
-    assert body_of(service.requests[0]) == {"text": "Call me Ishmael.", "pipeline": ["entity"]}
+    assert body_of(service.requests[0]) == {"text": "Call me Ishmael.", "book_id": "stdin", "pipeline": ["entity"]}
     assert len(service.requests) == 1
 
 

@@ -1,5 +1,6 @@
 """Both clients against a scripted service: what it sends, what it repeats, what it raises."""
 
+import asyncio
 import inspect
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -380,6 +381,29 @@ def test_a_storage_that_cannot_be_reached_is_named_without_its_signature(connect
 
     with pytest.raises(errors.StorageUnreachable, match=r"the service's storage, storage\.example \(no connection\)"):
         connect(answer).result(JOB_ID)
+
+
+class Stalling(httpx.AsyncByteStream):
+    """A body that never goes on."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b"half"
+        await asyncio.sleep(3600)
+
+
+def test_an_awaited_download_that_is_called_off_leaves_no_trace(tmp_path: Path) -> None:
+    async def give_up() -> None:
+        transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=Stalling()))
+        async with AsyncClient(transport=transport) as client:
+            download = asyncio.create_task(client.download_result(JOB_ID, tmp_path / "result.json"))
+            while not list(tmp_path.iterdir()):
+                await asyncio.sleep(0)
+            download.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await download
+
+    asyncio.run(give_up())
+    assert list(tmp_path.iterdir()) == []
 
 
 class Large(httpx.SyncByteStream):
