@@ -30,6 +30,8 @@ from jobs.dead_letters import bury
 from jobs.documents import checkpoint_key, result_key
 from jobs.errors import DocumentMissing
 from jobs.ingest import ObjectCreated, ingest
+from jobs.key_store import KeyStore
+from jobs.keys import ApiKey, NewKey, make_key
 from jobs.model import Job, Outcome, Progress, Status
 from jobs.queue import JobQueue
 from jobs.request import JobRequest
@@ -172,6 +174,47 @@ def test_the_readiness_of_everything_that_the_api_depends_on_can_be_asked(cloud:
     api = f"/_aws/execute-api/{cloud.deployment.outputs['ApiId']}/$default/ready"
     checks = httpx.get(emulator.url(cloud.port) + api, timeout=30).json()["checks"]
     assert {name for name, check in checks.items() if not check["ok"]} <= {"worker"}, checks
+
+
+def keys_as(service: JobService) -> KeyStore:
+    """Return the keys with the permissions that a job core has."""
+    assert service.settings.keys_table is not None
+    return KeyStore(service.store.client, service.settings.keys_table)
+
+
+@pytest.fixture
+def key(root: JobService) -> ApiKey:
+    made, _ = make_key(NewKey(name="ci", tenant="acme"), utc_now())
+    keys_as(root).add(made)
+    return made
+
+
+def test_the_api_may_know_a_key_and_note_its_use(root: JobService, api: JobService, key: ApiKey) -> None:
+    keys_as(api).note_use(key.key_id, utc_now(), timedelta(minutes=1))
+    found = keys_as(api).find(key.key_id)
+    assert found is not None
+    assert found == keys_as(root).find(key.key_id)
+    assert found.last_used_at is not None
+
+
+def test_the_api_may_neither_make_nor_change_a_key_nor_list_them(api: JobService, key: ApiKey) -> None:
+    with pytest.raises(ClientError, match=DENIED):
+        keys_as(api).add(key)
+    with pytest.raises(ClientError, match=DENIED):
+        keys_as(api).revoke(key.key_id, utc_now())
+    with pytest.raises(ClientError, match=DENIED):
+        keys_as(api).all()
+
+
+@pytest.mark.parametrize("function", ["Janitor", "Cleanup", "DeadLetter", "Ingest"])
+def test_no_other_function_may_know_a_key(cloud: Cloud, key: ApiKey, function: str) -> None:
+    with pytest.raises(ClientError, match=DENIED):
+        keys_as(cloud.as_function(f"{function}FunctionName")).find(key.key_id)
+
+
+def test_the_worker_may_not_know_a_key(worker: JobService, key: ApiKey) -> None:
+    with pytest.raises(ClientError, match=DENIED):
+        keys_as(worker).find(key.key_id)
 
 
 def test_the_api_may_neither_take_messages_nor_write_results(api: JobService) -> None:
