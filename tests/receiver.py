@@ -115,7 +115,8 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.handle_error = lambda *_: None  # type: ignore[method-assign] - refused handshakes are what some tests are for
+    # Refused handshakes are what some tests are for.
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     receiver = Receiver(server.server_port, "http" if tls is None else "https")

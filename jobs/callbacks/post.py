@@ -55,7 +55,10 @@ class Poster:
         watchdog.start()
         try:
             connection.request("POST", path, body, dict(headers))
-            return connection.getresponse().status
+            status = connection.getresponse().status
+            if connection.was_cut:  # in the middle of the headers, which then read as if they had ended there
+                raise TimeoutError
+            return status
         finally:
             watchdog.cancel()
             connection.close()
@@ -82,6 +85,7 @@ class _Connection(HTTPConnection):
         super().__init__(target.host, target.port)
         self._tls = tls if target.tls else None
         self.sock = connected
+        self.was_cut = False
 
     def request(self, *arguments: Any, **named: Any) -> None:
         if self._tls is not None:
@@ -92,6 +96,7 @@ class _Connection(HTTPConnection):
 
     def cut(self) -> None:
         """End whatever is being read or written now."""
+        self.was_cut = True
         with suppress(OSError):
             # Not the method of TLS, which would first agree on it with the other side.
             socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
