@@ -47,6 +47,9 @@ lock: $(VENV)/test ## pin every dependency anew, by hash, from pyproject.toml
 	$(LOCK) pyproject.toml --extra worker --extra local --extra dev -o requirements-dev.lock
 	$(LOCK) functions/requirements.txt -c requirements.lock -o functions/requirements.lock
 	$(LOCK) gpu_worker/requirements.txt -c requirements.lock -o gpu_worker/requirements.lock
+	$(BIN)/uv pip compile --quiet --python-version 3.12 --python-platform x86_64-manylinux_2_28 --generate-hashes \
+		--no-annotate --custom-compile-command "make lock" -c gpu_worker/requirements.lock <(echo $(TORCH)) \
+		-o gpu_worker/torch.lock
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--excludes <(echo torch) --custom-compile-command "make lock"
