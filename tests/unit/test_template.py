@@ -91,6 +91,13 @@ def test_no_role_but_the_apis_reaches_the_keys_and_it_can_make_none() -> None:
     assert reaching == {("ApiRole", "dynamodb:GetItem"), ("ApiRole", "dynamodb:UpdateItem")}
 
 
+def test_the_api_may_write_of_a_key_that_it_was_used_and_nothing_else() -> None:
+    # IAM on AWS reads an update's attributes; the emulator's does not.
+    (update,) = [one for _, one in ALLOWED if one.get("Sid") == "NoteThatKeysAreUsed"]
+    assert as_list(update["Action"]) == ["dynamodb:UpdateItem"]
+    assert update["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:Attributes": ["key_id", "last_used_at"]}}
+
+
 def test_a_message_is_hidden_as_long_as_a_lease_lasts() -> None:
     assert TEMPLATE.properties("JobsQueue")["VisibilityTimeout"] == Settings.model_fields["lease_seconds"].default
 
