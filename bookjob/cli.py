@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from bookjob import stack
-from bookjob.commands import books, jobs, keys, packs
+from bookjob.commands import books, jobs, keys, packs, planning, webhooks
 from bookjob.commands.terminal import say
 from bookjob.errors import BookjobError
 from bookjob.exit_codes import exit_code_of
@@ -65,11 +65,13 @@ _PANELS: Final[dict[str, dict[str, Callable[..., None]]]] = {
         "stats": jobs.stats,
     },
     "The service on this machine": {"up": stack.up, "down": stack.down, "health": stack.health},
+    "Before a deployment": {"cost": planning.cost, "simulate": planning.simulate},
 }
 
 for panel, commands in _PANELS.items():
     for name, command in commands.items():
         app.command(name, rich_help_panel=panel)(command)
 
+app.add_typer(webhooks.app, rich_help_panel="Jobs")
 app.add_typer(packs.app, rich_help_panel="The service on this machine")
 app.add_typer(keys.app, rich_help_panel="A service of your own")

@@ -39,7 +39,8 @@ class Books:
         variance = math.log1p(self.spread**2)
         dice = random.Random(f"lengths {seed}")
         drawn = [dice.lognormvariate(-variance / 2, math.sqrt(variance)) for _ in range(number)]
-        return [self.tokens * length * number / math.fsum(drawn) for length in drawn]
+        scale = self.tokens * number / math.fsum(drawn)
+        return [length * scale for length in drawn]
 
 
 class Pattern(StrEnum):
