@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, field_validator, model_validator
+from pydantic.config import JsonDict
 
 from jobs.callbacks.urls import LONGEST_URL
 from jobs.errors import InvalidRequest
@@ -13,6 +14,21 @@ from jobs.settings import Settings
 TASKS: tuple[TaskName, ...] = ("entity", "quote", "supersense", "event", "coref")
 #: What each task builds on.
 NEEDS: dict[TaskName, tuple[TaskName, ...]] = {"coref": ("entity", "quote"), "quote": ("entity",)}
+
+
+# What a request's fields require of each other, as JSON Schema says it.
+CUSTOM_NEEDS_A_PATH: JsonDict = {
+    "if": {"required": ["model"], "properties": {"model": {"const": "custom"}}},
+    "then": {"required": ["custom_model_path"], "properties": {"custom_model_path": {"type": "string"}}},
+    "else": {"properties": {"custom_model_path": {"type": "null"}}},
+}
+TASKS_NEED_TASKS: list[JsonDict] = [
+    {
+        "if": {"required": ["pipeline"], "properties": {"pipeline": {"contains": {"const": task}}}},
+        "then": {"properties": {"pipeline": {"allOf": [{"contains": {"const": need}} for need in needs]}}},
+    }
+    for task, needs in NEEDS.items()
+]
 
 
 class RequestOptions(BaseModel):
@@ -32,7 +48,7 @@ class RequestOptions(BaseModel):
 class JobRequest(BaseModel):
     """How a document is to be read: everything of a submission but the text itself."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, json_schema_extra={"allOf": [CUSTOM_NEEDS_A_PATH, *TASKS_NEED_TASKS]})
 
     book_id: StrictStr | None = Field(default=None, min_length=1, max_length=256)
     model: ModelName = "small"

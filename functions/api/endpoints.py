@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from pydantic import BaseModel
 
 from functions.api.bodies import json_object
@@ -29,6 +30,15 @@ JSON = "application/json"
 
 #: A variable part of a path, as Powertools writes it.
 VARIABLE = re.compile(r"<(\w+)>")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A header of requests, as OpenAPI describes it; whoever reads it checks it."""
+
+    description: str
+    #: What values there are, as a regular expression of JSON Schema's.
+    pattern: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +57,7 @@ class Endpoint:
     #: The variable parts of the path and their types.
     parts: Mapping[str, Any]
     #: The headers that it reads beside those that every endpoint does, and what they do.
-    headers: Mapping[str, str]
+    headers: Mapping[str, Header]
     #: The model of the answer, where it is JSON of one.
     gives: Model | None
     #: The model of the answer 202, where what was asked for may come later.
@@ -98,7 +108,7 @@ class Endpoints:
         *,
         status: HTTPStatus = HTTPStatus.OK,
         refuses: tuple[int, ...] = (),
-        headers: Mapping[str, str] = MappingProxyType({}),
+        headers: Mapping[str, Header] = MappingProxyType({}),
         gives: Model | None = None,
         later: Model | None = None,
         types: tuple[str, ...] = (JSON,),
@@ -142,11 +152,17 @@ class Endpoints:
 
         Whatever can be got has a HEAD, which is answered alike but for the body.
         """
-        found = {row.method for row in self.table if row.matches(path)}
+        found = {row.method for row in self._rows(path)}
         return sorted(found | ({"OPTIONS"} if found else set()) | ({"HEAD"} if "GET" in found else set()))
+
+    def _rows(self, path: str) -> list[Endpoint]:
+        """Return the endpoints at a path; where one is named so, none that takes the name for a variable."""
+        return [row for row in self.table if row.path == path] or [row for row in self.table if row.matches(path)]
 
     def _route(self, row: Endpoint) -> Callable[..., Response[str]]:
         def answer(**arguments: Any) -> Response[str]:
+            if row not in self._rows(self.router.current_event.path):
+                raise NotFoundError
             if row.body is not None:
                 arguments["body"] = validated(row.body, json_object(self.event))
             if row.query is not None:

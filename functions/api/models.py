@@ -19,6 +19,9 @@ JobId = Annotated[str, Field(description="The job's id.", json_schema_extra={"fo
 FileName = Annotated[str, Field(description="Which of BookNLP's files.", json_schema_extra={"enum": list(FILES)})]
 
 
+#: What a text must be, for those who read the document; `check_text` says more clearly what is wrong with one.
+READABLE = r"^[^\x00]*[^\s\x00\x1c-\x1f\x85][^\x00]*$"
+
 #: The longest text that its caller can wait for, in characters.
 LONGEST_SHORT_TEXT = 10_000
 
@@ -26,15 +29,18 @@ LONGEST_SHORT_TEXT = 10_000
 class Submission(JobRequest):
     """A text and how it is to be read."""
 
-    text: StrictStr = Field(description="1 to 5,000,000 characters, at least one of them not white space.")
+    text: StrictStr = Field(
+        description="1 to 5,000,000 characters, at least one not white space, and none NUL.",
+        json_schema_extra={"pattern": READABLE},
+    )
 
 
 class ShortSubmission(Submission):
     """A text that is short enough to wait for, and how it is to be read."""
 
     text: StrictStr = Field(
-        description=f"1 to {LONGEST_SHORT_TEXT} characters, at least one of them not white space.",
-        json_schema_extra={"maxLength": LONGEST_SHORT_TEXT},
+        description=f"1 to {LONGEST_SHORT_TEXT} characters, at least one not white space, and none NUL.",
+        json_schema_extra={"maxLength": LONGEST_SHORT_TEXT, "pattern": READABLE},
     )
 
     @field_validator("text")

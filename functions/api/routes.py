@@ -11,7 +11,7 @@ from functions.api.caller import identify
 from functions.api.connections import jobs
 from functions.api.delivery import deliver
 from functions.api.documentation import openapi_json, swagger_page
-from functions.api.endpoints import Endpoints, json_response
+from functions.api.endpoints import Endpoints, Header, json_response
 from functions.api.exposition import PROMETHEUS, exposition
 from functions.api.models import (
     BookQuery,
@@ -32,7 +32,7 @@ from functions.api.models import (
     Upload,
 )
 from functions.api.rate_limits import limit
-from functions.api.request import LONGEST_ANALYSIS, LONGEST_WAIT, idempotency_key_of, preferred_wait
+from functions.api.request import LONGEST_ANALYSIS, LONGEST_KEY, LONGEST_WAIT, idempotency_key_of, preferred_wait
 from functions.api.webhooks import WebhookSecret
 from jobs.clock import utc_now
 from jobs.model import Job
@@ -49,15 +49,25 @@ FILE_TYPES = {"book": JSON, "book.html": HTML}
 
 SUBMISSIONS = Traffic.SUBMISSIONS
 
-PREFER = {"Prefer": "`wait=20` holds the answer until the status, stage or whole percent changes, 20 seconds at most."}
+#: Preferences that are not understood are ignored (RFC 7240).
+ANYTHING = "^[ -~]*$"
 
-HURRY = {"Prefer": "`wait=5` waits so many seconds for the result instead of 25."}
+PREFER = {
+    "Prefer": Header(
+        "`wait=20` holds the answer until the status, stage or whole percent changes, 20 seconds at most.", ANYTHING
+    )
+}
+
+HURRY = {"Prefer": Header("`wait=5` waits so many seconds for the result instead of 25.", ANYTHING)}
 
 #: When to ask after a job whose result was not there in time, in seconds.
 LOOK_AGAIN_AFTER = 2
 
 IDEMPOTENCY = {
-    "Idempotency-Key": "Of any number of requests with the same key and body within 24 hours, one makes a job."
+    "Idempotency-Key": Header(
+        "Of any number of requests with the same key and body within 24 hours, one makes a job.",
+        f"^[ -~]{{1,{LONGEST_KEY}}}$",
+    )
 }
 
 #: A page made of a stranger's book may show itself and do nothing else.

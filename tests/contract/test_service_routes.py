@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from functions.api import routes
 from jobs.service import JobService
 from tests.conftest import SettableClock
+from tests.contract.jobs_at_hand import JobsAtHand
 
 
 @pytest.mark.parametrize("path", ["/health", "/v1/health"])
@@ -187,3 +188,41 @@ def test_no_log_line_names_the_job_of_an_earlier_request(here: httpx.Client, log
     log.truncate(0)
     here.get("/health")
     assert job_id not in log.getvalue()
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs/latest", "/v1/jobs/stats"])
+def test_a_name_is_not_taken_for_the_id_of_a_job(api: httpx.Client, path: str) -> None:
+    answer = api.delete(path)
+    assert answer.status_code == 405
+    assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+
+
+@pytest.mark.parametrize("path", ["/health", "/openapi.json", "/docs", "/v1/jobs", "/v1/jobs/stats", "/v1/jobs/none"])
+def test_a_head_is_answered_as_the_get_is_but_without_a_body(api: httpx.Client, path: str) -> None:
+    got, head = api.get(path), api.head(path)
+    assert head.status_code == got.status_code
+    assert head.headers["Content-Type"] == got.headers["Content-Type"]
+    assert got.content
+    assert head.content == b""
+
+
+def test_a_head_tells_whether_there_is_a_result(here: httpx.Client, at_hand: JobsAtHand) -> None:
+    assert here.head(f"/v1/jobs/{at_hand.completed().job_id}/result").status_code == 200
+    assert here.head(f"/v1/jobs/{at_hand.pending().job_id}/result").status_code == 425
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/v1/jobs", "GET, HEAD, OPTIONS, POST"),
+        (f"/v1/jobs/{uuid.uuid4()}", "DELETE, GET, HEAD, OPTIONS"),
+        ("/v1/analyze", "OPTIONS, POST"),
+    ],
+)
+def test_options_tell_the_methods_of_a_path(api: httpx.Client, path: str, methods: str) -> None:
+    answer = api.options(path)
+    assert (answer.status_code, answer.headers["Allow"], answer.content) == (204, methods, b"")
+
+
+def test_a_path_that_is_not_there_has_no_options(api: httpx.Client) -> None:
+    assert api.options("/nowhere").status_code == 404

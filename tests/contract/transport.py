@@ -9,7 +9,7 @@ import httpx
 
 from functions.api.handler import handler
 
-#: API Gateway hands over the bodies of these types as text and all others as base64.
+#: API Gateway hands over the bodies of these types as text where they are UTF-8, and all others as base64.
 TEXT_TYPES = ("application/json", "application/javascript", "application/xml", "text/")
 
 
@@ -37,7 +37,8 @@ def invoke(event: dict[str, Any]) -> dict[str, Any]:
 
 def to_event(request: httpx.Request) -> dict[str, Any]:
     """Return the event that API Gateway invokes a function with for the request."""
-    body, is_text = request.read(), request.headers.get("content-type", "").startswith(TEXT_TYPES)
+    body = request.read()
+    is_text = request.headers.get("content-type", "").startswith(TEXT_TYPES) and _is_utf8(body)
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": "$default",
@@ -57,6 +58,14 @@ def to_event(request: httpx.Request) -> dict[str, Any]:
     if body:
         event["body"] = body.decode() if is_text else base64.b64encode(body).decode()
     return event
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def to_response(answer: dict[str, Any]) -> httpx.Response:
