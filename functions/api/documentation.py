@@ -16,6 +16,7 @@ from functions.api.caller import KEY_HEADER
 from functions.api.endpoints import JSON, VARIABLE, Endpoint, Model
 from functions.api.models import Problem
 from functions.api.webhooks import JobEnded
+from jobs.rate_limits import Traffic
 
 DESCRIPTION = (
     "A text goes in, BookNLP's analysis of it comes out: characters, quotes with their speakers, entities, "
@@ -57,13 +58,16 @@ def openapi_document(table: Iterable[Endpoint]) -> dict[str, Any]:
     refs, components = _schemas(rows)
     paths: dict[str, dict[str, Any]] = {}
     for row in rows:
-        paths.setdefault(VARIABLE.sub(r"{\1}", row.path), {})[row.method.lower()] = _operation(row, refs)
+        operation = _operation(row, refs)
+        if row.traffic is Traffic.SUBMISSIONS:
+            _lead_on(operation["responses"], rows)
+        paths.setdefault(VARIABLE.sub(r"{\1}", row.path), {})[row.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {"title": "Bookjob", "version": VERSION, "description": DESCRIPTION, "license": {"name": "MIT"}},
         "paths": paths,
         "webhooks": {"jobEnded": {"post": _callback(refs)}},
-        "components": {**components, "securitySchemes": SECURITY},
+        "components": {**components, "links": _links(rows), "securitySchemes": SECURITY},
     }
 
 
@@ -106,7 +110,7 @@ def _name(model: Model) -> str:
 
 def _operation(row: Endpoint, refs: Mapping[Model, Mapping[str, Any]]) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": re.sub(r"\W+", "_", f"{row.method}{row.path}").strip("_").lower(),
+        "operationId": _operation_id(row),
         "summary": inspect.getdoc(row.function),
         "parameters": [*_path_parameters(row), *_query_parameters(row), *_headers(row)],
         "responses": {str(row.status.value): _success(row, refs)},
@@ -118,6 +122,23 @@ def _operation(row: Endpoint, refs: Mapping[Model, Mapping[str, Any]]) -> dict[s
     for status in sorted({*row.refuses, *(() if row.is_open else GUARDED)}):
         operation["responses"][str(status)] = _answer(HTTPStatus(status), refs[Problem])
     return operation if row.is_open else operation | {"security": [{name: []} for name in SECURITY] + [{}]}
+
+
+def _operation_id(row: Endpoint) -> str:
+    return re.sub(r"\W+", "_", f"{row.method}{row.path}").strip("_").lower()
+
+
+def _links(rows: Sequence[Endpoint]) -> dict[str, Any]:
+    """Return what can be asked next by whoever was answered a `job_id`, by operation."""
+    asked = [_operation_id(row) for row in rows if set(row.parts) == {"job_id"}]
+    return {name: {"operationId": name, "parameters": {"job_id": "$response.body#/job_id"}} for name in asked}
+
+
+def _lead_on(responses: Mapping[str, dict[str, Any]], rows: Sequence[Endpoint]) -> None:
+    """Let each answer that names a job lead to what can be asked of the job."""
+    for status, answer in responses.items():
+        if status.startswith("2"):
+            answer["links"] = {name: {"$ref": f"#/components/links/{name}"} for name in _links(rows)}
 
 
 def _callback(refs: Mapping[Model, Mapping[str, Any]]) -> dict[str, Any]:
