@@ -24,6 +24,7 @@ from bookjob.models import (
     Result,
     Stats,
     Submitted,
+    WebhookSecret,
 )
 from bookjob.transfer import OnProgress
 
@@ -195,6 +196,17 @@ class AsyncClient:
     async def delete_result(self, job_id: str) -> None:
         """Delete an ended job's text and result now; it is `expired` from then on."""
         await self._hold(conversations.tell(calls.delete_result(job_id)))
+
+    async def webhook_secret(self) -> WebhookSecret:
+        """Return the secret that your callbacks are signed with."""
+        return await self._hold(conversations.ask(calls.WEBHOOK_SECRET, WebhookSecret))
+
+    async def rotate_webhook_secret(self) -> WebhookSecret:
+        """Give your callbacks a new secret and return it; for a day they are signed with both.
+
+        Raises Conflict within a day of the last time.
+        """
+        return await self._hold(conversations.ask(calls.ROTATION, WebhookSecret))
 
     async def stats(self) -> Stats:
         """Return how busy the service is and what it allows."""

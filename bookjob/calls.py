@@ -12,6 +12,8 @@ from bookjob.models import FileName, JobState, UploadForm
 from bookjob.protocol import Call
 
 STATS: Final = Call("GET", "/v1/jobs/stats")
+WEBHOOK_SECRET: Final = Call("GET", "/v1/webhooks/secret")
+ROTATION: Final = Call("POST", "/v1/webhooks/secret/rotate", repeatable=False)
 HEALTH: Final = Call("GET", "/health")
 #: A service that is not ready says so with a 503 that is no failure to answer.
 READY: Final = Call("GET", "/ready", accepts=frozenset({httpx.codes.SERVICE_UNAVAILABLE}))

@@ -23,6 +23,7 @@ from bookjob.models import (
     Result,
     Stats,
     Submitted,
+    WebhookSecret,
 )
 from bookjob.transfer import OnProgress
 
@@ -230,6 +231,17 @@ class Client:
         Raises Conflict while it waits or runs, and NotFound when they are gone already.
         """
         self._hold(conversations.tell(calls.delete_result(job_id)))
+
+    def webhook_secret(self) -> WebhookSecret:
+        """Return the secret that your callbacks are signed with."""
+        return self._hold(conversations.ask(calls.WEBHOOK_SECRET, WebhookSecret))
+
+    def rotate_webhook_secret(self) -> WebhookSecret:
+        """Give your callbacks a new secret and return it; for a day they are signed with both.
+
+        Raises Conflict within a day of the last time.
+        """
+        return self._hold(conversations.ask(calls.ROTATION, WebhookSecret))
 
     def stats(self) -> Stats:
         """Return how busy the service is and what it allows."""

@@ -114,6 +114,15 @@ class Cancelled(_Answer):
     status: JobState
 
 
+class WebhookSecret(_Answer):
+    """What callbacks are signed with."""
+
+    #: `whsec_` and the key in base64, as the libraries of Standard Webhooks take it.
+    secret: str
+    #: Until when callbacks are signed with the secret before it as well; None unless it was rotated in the last day.
+    previous_until: datetime | None = None
+
+
 class Stats(_Answer):
     """How busy the service is and what it allows."""
 
