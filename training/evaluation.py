@@ -7,7 +7,7 @@ the true mentions, quotes and speakers, every kind of mention resolved and none 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gpu_worker.engine import coreference, speakers, tagging
+from gpu_worker.engine import coreference, names, speakers, tagging
 from gpu_worker.engine.document import Task
 from gpu_worker.engine.pack import Pack
 from training import scoring
@@ -110,7 +110,8 @@ def _coreference(pack: Pack, novels: Sequence[Novel]) -> dict[str, float]:
             advance=_ignore,
         )
         gold = scoring.clusters(dict(enumerate(novel.entities)))
-        predicted = scoring.clusters(dict(enumerate(found)))
+        # As the engine and upstream do at the end of coreference: identical nominals are one.
+        predicted = scoring.clusters(dict(enumerate(names.merge_nominals(novel.mentions, found))))
         for name, measure in measures.items():
             sums[name] += measure(gold, predicted).f1 / len(novels)
     average = sum(sums.values()) / len(sums)
