@@ -1,5 +1,12 @@
-"""The command `python -m training`."""
+"""The command `python -m training`; what stops it is told in one line."""
 
+import sys
+
+from gpu_worker.engine.errors import EngineError
 from training.cli import app
+from training.errors import TrainingError
 
-app()
+try:
+    app()
+except (TrainingError, EngineError) as error:
+    sys.exit(f"error: {error}")

@@ -25,8 +25,8 @@ class State:
     """How far a run is."""
 
     step: int = 0
-    #: Of training, evaluation not included.
-    seconds: float = 0.0
+    #: Of all threads, in training; evaluation not included.
+    cpu_seconds: float = 0.0
     best_merit: float = 0.0
     best_step: int = 0
     #: Dev scores by step.
@@ -75,14 +75,24 @@ class Checkpoint:
         path = self._folder / _LAST
         if not path.exists():
             return None
-        try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-            raise CheckpointError(f"{path} cannot be read ({error}): remove it to begin anew") from error
+        content = self._read(path)
         if content["recipe"] != asdict(recipe):
             other = {key: value for key, value in content["recipe"].items() if value != asdict(recipe).get(key)}
             raise CheckpointError(f"{path} was made with other choices ({other}): choose them, or another folder")
         return Saved(State(**content["state"]), content["weights"], content["averaged"], content["optimizer"])
+
+    def story(self) -> tuple[Recipe, State]:
+        """Return the recipe of the run that was written last, and how far it is; raises `CheckpointError`."""
+        content = self._read(self._folder / _LAST)
+        return Recipe(**content["recipe"]), State(**content["state"])
+
+    @staticmethod
+    def _read(path: Path) -> dict[str, Any]:
+        try:
+            content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+            raise CheckpointError(f"{path} cannot be read ({error}): remove it to begin anew") from error
+        return content
 
     def save_best(self, averaged: Mapping[str, Tensor]) -> None:
         """Keep these weights as the best so far."""

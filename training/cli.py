@@ -8,7 +8,8 @@ import torch
 import typer
 
 from gpu_worker.engine.manifest import TagSets, read_manifest
-from training import litbank, semcor
+from gpu_worker.engine.pack import load_pack
+from training import evaluation, litbank, packing, semcor, sources
 from training.checkpoint import Checkpoint
 from training.evaluation import Scores, Split, headline
 from training.examples import Examples
@@ -19,6 +20,8 @@ from training.trainer import Progress, Rhythm, Trainer
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
 _DEFAULT = Recipe()
+_HOME = Path(".training")
+_DATA, _ENCODER, _OUT, _PACK = _HOME / "data", _HOME / "encoder", _HOME / "run", _HOME / "mini"
 _LOGGER = logging.getLogger("training")
 
 DataFolder = Annotated[Path, typer.Option(help="The folder with litbank/ and semcor/.")]
@@ -33,30 +36,76 @@ def main() -> None:
 
 
 @app.command()
+def prepare(data: DataFolder = _DATA, encoder: EncoderFolder = _ENCODER) -> None:
+    """Fetch the corpora and the encoder, or check those that are there, and tell what they hold."""
+    sources.prepare(data, encoder, _LOGGER.info)
+    for split in litbank.SPLITS:
+        both = _read(data, split)
+        words = sum(len(novel.tokens) for novel in both.novels)
+        aligned = sum(novel.aligned * len(novel.tokens) for novel in both.novels) / words
+        _LOGGER.info(
+            "%s: %d novels of %d words, the paragraph known for %.1f %% of them; %d Brown texts of %d words",
+            split, len(both.novels), words, 100 * aligned,
+            len(both.brown), sum(len(text.tokens) for text in both.brown),
+        )  # fmt: skip
+
+
+@app.command()
 def run(
-    data: DataFolder,
-    out: RunFolder,
-    encoder: EncoderFolder,
+    data: DataFolder = _DATA,
+    encoder: EncoderFolder = _ENCODER,
+    out: RunFolder = _OUT,
     steps: Annotated[int, typer.Option(help="How many steps to train in all.")] = _DEFAULT.steps,
     seed: Annotated[int, typer.Option(help="What all chance comes from.")] = _DEFAULT.seed,
 ) -> None:
     """Train, from the last checkpoint in OUT where there is one."""
     recipe = Recipe(steps=steps, seed=seed)
     builder = Builder(Foundation.read(encoder, _tag_sets()), _device(), _dtype(_device()))
-    train = Split(litbank.read_split(data / "litbank", "train"), semcor.read_split(data / "semcor", "train"))
-    dev = Split(litbank.read_split(data / "litbank", "dev"), semcor.read_split(data / "semcor", "dev"))
+    train = _read(data, "train")
     examples = Examples(train.novels, train.brown, builder, recipe)
-    trainer = Trainer(builder, examples, dev, recipe, Checkpoint(out))
+    trainer = Trainer(builder, examples, _read(data, "dev"), recipe, Checkpoint(out))
     _LOGGER.info("step %d of %d, on %s in %s", trainer.step, steps, _device(), _dtype(_device()))
     trainer.run(Rhythm(), lambda progress: _report(progress, steps), _scored)
+
+
+@app.command()
+def pack(
+    data: DataFolder = _DATA,
+    encoder: EncoderFolder = _ENCODER,
+    out: RunFolder = _OUT,
+    to: Annotated[Path, typer.Option(help="The folder to write the pack into.")] = _PACK,
+) -> None:
+    """Write the best weights of the run in OUT as a pack, scored on the test split."""
+    foundation = Foundation.read(encoder, _tag_sets())
+    checkpoint = Checkpoint(out)
+    recipe, state = checkpoint.story()
+    weights = checkpoint.load_best()
+    scores = packing.write(to, foundation, weights, encoder / "vocab.txt", _read(data, "test"), recipe, state)
+    _LOGGER.info("test: %s", scores)
+    _LOGGER.info("the pack is in %s", to)
+
+
+@app.command()
+def score(
+    folder: Annotated[Path, typer.Argument(help="The pack's folder.")],
+    data: DataFolder = _DATA,
+    split: Annotated[str, typer.Option(help="dev or test.")] = "dev",
+) -> None:
+    """Score any pack on a split, as the run does."""
+    scores = evaluation.evaluate(load_pack(folder), _read(data, split))
+    _LOGGER.info("%s: %s", split, scores)
+
+
+def _read(data: Path, split: str) -> Split:
+    return Split(litbank.read_split(data / "litbank", split), semcor.read_split(data / "semcor", split))
 
 
 def _report(progress: Progress, steps: int) -> None:
     left = (steps - progress.step) * progress.seconds_a_step / 60
     losses = "  ".join(f"{task} {loss:.3f}" for task, loss in progress.losses.items())
     _LOGGER.info(
-        "step %d of %d  %.2f s a step  %.0f min done, %.0f to go  %s",
-        progress.step, steps, progress.seconds_a_step, progress.seconds / 60, left, losses,
+        "step %d of %d  %.2f s a step, %.0f CPU minutes so far, %.0f minutes to go  %s",
+        progress.step, steps, progress.seconds_a_step, progress.cpu_seconds / 60, left, losses,
     )  # fmt: skip
 
 

@@ -55,7 +55,7 @@ class Stretch:
     def spread(self, values: Integers, padding: int) -> Integers:
         """Return the values of a text's tokens as `[windows, longest]`, with `padding` on `[SEP]` and beyond."""
         spread = np.full(self.sizes.shape, padding)
-        spread[np.arange(spread.shape[1]) < self.counts[:, None]] = values[self.starts[0] : self.ends[-1]]
+        spread[np.arange(len(spread.T)) < self.counts[:, None]] = values[self.starts[0] : self.ends[-1]]
         return spread
 
 

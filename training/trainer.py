@@ -30,9 +30,9 @@ class Progress:
     step: int
     #: The mean of each task's loss since the last report.
     losses: Mapping[str, float]
-    #: Seconds of training so far, in all parts of the run together.
-    seconds: float
-    #: Seconds a step since the last report.
+    #: Seconds of a processor's time that training has taken so far, in all parts of the run together.
+    cpu_seconds: float
+    #: Seconds a step since the last report, by the clock.
     seconds_a_step: float
 
 
@@ -78,8 +78,7 @@ class Trainer:
         for losses, since in self._reported(steps, rhythm.report_steps):
             count = self._state.step - before
             before = self._state.step
-            self._state.seconds += since
-            report(Progress(self._state.step, losses, self._state.seconds, since / count))
+            report(Progress(self._state.step, losses, self._state.cpu_seconds, since / count))
             done = self._state.step == self._recipe.steps
             if done or self._state.step % rhythm.evaluate_steps == 0:
                 scored(self._state.step, self._evaluate())
@@ -94,11 +93,12 @@ class Trainer:
     def _reported(self, steps: Iterator[Step], often: int) -> Iterator[tuple[dict[str, float], float]]:
         """Train on `steps`, and yield the mean losses and the seconds of every `often` of them."""
         while chunk := list(itertools.islice(steps, often - self._state.step % often)):
-            started = time.monotonic()
+            started, cpu_started = time.monotonic(), time.process_time()
             sums: dict[str, list[float]] = {}
             for step in chunk:
                 for task, loss in self._train(step).items():
                     sums.setdefault(task, []).append(loss)
+            self._state.cpu_seconds += time.process_time() - cpu_started
             yield {task: sum(each) / len(each) for task, each in sums.items()}, time.monotonic() - started
 
     def _train(self, step: Step) -> dict[str, float]:

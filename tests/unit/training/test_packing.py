@@ -1,0 +1,55 @@
+import json
+from pathlib import Path
+
+import torch
+
+from gpu_worker.engine import upstream_layout
+from gpu_worker.engine.layout import Model
+from gpu_worker.engine.pack import load_pack
+from tests.unit.training import tiny
+from training import packing
+from training.checkpoint import State
+from training.networks import pack_weights
+from training.recipe import Recipe
+
+
+def test_a_pack_loads_with_one_encoder_its_scores_and_its_story(tmp_path: Path) -> None:
+    foundation = tiny.foundation()
+    state = State(step=9, best_step=6, scores={6: {"events": {"f1": 1.0}}})
+    vocabulary = tiny.write_vocabulary(tmp_path / "vocab.txt")
+    scores = packing.write(
+        tmp_path / "pack", foundation, foundation.fresh(1), vocabulary, tiny.split(), Recipe(seed=5), state
+    )
+    pack = load_pack(tmp_path / "pack", "cpu")
+    assert pack.tagger.encoder is pack.coref.encoder is pack.speaker.encoder
+    assert pack.manifest.scores == scores
+    story = json.loads((tmp_path / "pack" / packing.STORY).read_text(encoding="utf-8"))
+    assert (story["recipe"]["seed"], story["kept"], story["dev"]) == (5, {"step": 6, "of": 9}, {"events": {"f1": 1.0}})
+    files = upstream_layout.export(pack, tmp_path / "upstream")
+    assert set(files) == set(Model)
+
+
+def test_rounding_stays_within_half_a_step_of_each_row() -> None:
+    generator = torch.Generator().manual_seed(0)
+    weights = {"a.weight": torch.randn(100, 100, generator=generator) * torch.logspace(-3, 1, 100)[:, None]}
+    stored = packing.quantised(weights)
+    scale = stored["a.weight.scale"].float()
+    rounded = stored["a.weight"].float() * scale[:, None]
+    assert stored["a.weight"].dtype == torch.int8
+    assert bool(((rounded - weights["a.weight"]).abs() <= 0.51 * scale[:, None]).all())
+
+
+def test_transitions_stay_exact_and_small_tensors_become_f16() -> None:
+    stored = packing.quantised({"crf.transitions": torch.rand(100, 100), "fc.bias": torch.rand(10)})
+    assert {name: tensor.dtype for name, tensor in stored.items()} == {
+        "crf.transitions": torch.float32,
+        "fc.bias": torch.float16,
+    }
+
+
+def test_added_tokens_have_one_embedding_in_all_models() -> None:
+    foundation = tiny.foundation()
+    weights = pack_weights(foundation, foundation.fresh(1))
+    capitalised = weights[f"{Model.TAGGER}.added_embeddings"][0]
+    assert torch.equal(capitalised, weights[f"{Model.SPEAKER}.added_embeddings"][3])
+    assert torch.equal(capitalised, weights[f"{Model.COREF}.added_embeddings"][0])

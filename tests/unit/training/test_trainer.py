@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.unit.training import tiny
+from training.checkpoint import Checkpoint
+from training.errors import CheckpointError
+from training.evaluation import Scores
+from training.recipe import Recipe
+from training.trainer import Progress, Rhythm, Trainer
+
+RECIPE = Recipe(steps=9, seed=5, warmup=2)
+EVERY_STEP = Rhythm(report_steps=1, checkpoint_seconds=-1, evaluate_steps=3)
+
+
+class Stopped(Exception):
+    """Somebody pulled the plug."""
+
+
+def trainer(folder: Path, recipe: Recipe = RECIPE) -> Trainer:
+    builder = tiny.builder()
+    return Trainer(builder, tiny.examples(builder, recipe), tiny.split(), recipe, Checkpoint(folder))
+
+
+def ignore(*_: object) -> None:
+    pass
+
+
+def final(folder: Path) -> dict[str, Tensor]:
+    saved = Checkpoint(folder).load(RECIPE)
+    assert saved is not None
+    assert saved.state.step == RECIPE.steps
+    return {**saved.weights, **{f"averaged {name}": tensor for name, tensor in saved.averaged.items()}}
+
+
+def test_a_run_that_was_broken_off_ends_with_the_weights_of_one_that_was_not(tmp_path: Path) -> None:
+    trainer(tmp_path / "whole").run(EVERY_STEP, ignore, ignore)
+
+    def pull_the_plug(progress: Progress) -> None:
+        if progress.step == 5:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        trainer(tmp_path / "broken").run(EVERY_STEP, pull_the_plug, ignore)
+    second = trainer(tmp_path / "broken")
+    assert second.step == 4
+    second.run(EVERY_STEP, ignore, ignore)
+
+    whole, broken = final(tmp_path / "whole"), final(tmp_path / "broken")
+    assert whole.keys() == broken.keys()
+    assert [name for name in whole if not torch.equal(whole[name], broken[name])] == []
+
+
+def test_another_seed_gives_other_weights(tmp_path: Path) -> None:
+    trainer(tmp_path / "one").run(EVERY_STEP, ignore, ignore)
+    other = Recipe(steps=9, seed=6, warmup=2)
+    trainer(tmp_path / "other", other).run(EVERY_STEP, ignore, ignore)
+    saved = Checkpoint(tmp_path / "other").load(other)
+    assert saved is not None
+    name = "speaker.fc.weight"
+    assert not torch.equal(saved.weights[name], final(tmp_path / "one")[name])
+
+
+def test_progress_and_dev_scores_are_told(tmp_path: Path) -> None:
+    told: list[int] = []
+    scored: dict[int, Scores] = {}
+    trainer(tmp_path).run(EVERY_STEP, lambda progress: told.append(progress.step), scored.__setitem__)
+    assert told == list(range(1, 10))
+    assert list(scored) == [3, 6, 9]
+    assert Checkpoint(tmp_path).load_best().keys() == tiny.foundation().fresh(0).keys()
+
+
+def test_a_run_of_other_choices_does_not_go_on_here(tmp_path: Path) -> None:
+    trainer(tmp_path).save()
+    with pytest.raises(CheckpointError, match="head_rate"):
+        trainer(tmp_path, Recipe(steps=9, seed=5, warmup=2, head_rate=1.0))
+
+
+def test_a_damaged_checkpoint_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "last.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(CheckpointError, match="remove it"):
+        trainer(tmp_path)
+
+
+def test_weights_are_kept_only_once_there_are_scores(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="first scores"):
+        Checkpoint(tmp_path).load_best()
+
+
+def test_rates_rise_then_fall_and_never_reach_nothing() -> None:
+    recipe = Recipe(steps=100, warmup=10)
+    assert recipe.rate(5) == pytest.approx(0.475)
+    assert recipe.rate(20) == 0.8
+    assert recipe.rate(100) == 0.02
