@@ -7,6 +7,8 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3)
 BOOK ?= examples/the_light_on_corrow_mole.txt
 PORT ?= 8000
+DATA ?= .training/data
+PACK ?= .training/mini
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Its build differs from machine to machine, so it is pinned by version and not by hash.
 TORCH := torch==2.13.0
 
-.PHONY: help setup run test lint format bench lock clean
+.PHONY: help setup run test lint format bench train lock clean
 
 help: ## tell what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +42,11 @@ format: $(VENV)/test ## put the code into its one style
 
 bench: $(VENV)/test ## measure the engine beside upstream BookNLP: BOOK=path/to/book.txt
 	@exec $(BIN)/python -m benchmarks "$(BOOK)"
+
+train: $(VENV)/run ## train the pack `mini` from public data, or go on with it: DATA=folder with the corpora PACK=where to
+	@$(BIN)/python -m training prepare --data "$(DATA)"
+	@$(BIN)/python -m training run --data "$(DATA)"
+	@exec $(BIN)/python -m training pack --data "$(DATA)" --to "$(PACK)"
 
 lock: $(VENV)/test ## pin every dependency anew, by hash, from pyproject.toml
 	$(PIP) install uv==0.13.9
