@@ -49,7 +49,7 @@ class AsyncClient:
     ) -> None:
         """Connect lazily to `url`, by default BOOKJOB_URL or the local service, with BOOKJOB_API_KEY where it is set.
 
-        Raises InvalidUrl.
+        Raises InvalidUrl or InvalidApiKey.
         """
         #: The root of the service, without `/v1`.
         self.url = protocol.service_url(url or protocol.default_url())

@@ -23,6 +23,15 @@ class InvalidUrl(BookjobError):
         super().__init__(f"{url!r} is not a URL of a service; it should look like http://localhost:8000.")
 
 
+class InvalidApiKey(BookjobError):
+    """The API key cannot be one, and was not sent; the text does not tell it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The API key has characters that no key has. Set BOOKJOB_API_KEY to the key alone, as it was shown."
+        )
+
+
 class OutputNotWritable(BookjobError):
     """The results cannot be written where they should go."""
 

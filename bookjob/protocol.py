@@ -65,7 +65,7 @@ class Call:
     file: IO[bytes] | None = None
     #: Whether making it twice is the same as making it once.
     repeatable: bool = True
-    #: Whether a 503 with `Retry-After` means that the queue is full.
+    #: Whether it needs a place in the queue, which may be full.
     takes_place_in_queue: bool = False
     #: Whether a 409 means that the job ended without a result.
     asks_for_result: bool = False
@@ -103,8 +103,11 @@ def key_header(api_key: str | None) -> dict[str, str]:
     """Return the header that carries the API key, by default BOOKJOB_API_KEY; empty without one.
 
     It belongs to the service's own calls only: a signed URL leads to another host, which must not be shown the key.
+    Raises InvalidApiKey for what no header can carry, before a library's error tells it.
     """
-    key = api_key or os.environ.get("BOOKJOB_API_KEY")
+    key = (api_key or os.environ.get("BOOKJOB_API_KEY") or "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise errors.InvalidApiKey
     return {"X-API-Key": key} if key else {}
 
 
@@ -140,13 +143,13 @@ def error_of(call: Call, response: httpx.Response) -> errors.ServiceError:
     """Return the error that an unsuccessful answer, whose body has been read, stands for."""
     if call.goes_to_storage:
         return _storage_error(call, response)
-    retry_after = _retry_after(response)
-    kind = _kind(response)
-    if call.takes_place_in_queue and response.status_code == httpx.codes.SERVICE_UNAVAILABLE and retry_after:
+    kind, detail, retry_after = _kind(response), _detail(response), _retry_after(response)
+    if call.takes_place_in_queue and response.status_code == httpx.codes.SERVICE_UNAVAILABLE and "full" in detail:
+        # Any other 503 is an outage, which is soon over; a full queue is the caller's to wait for.
         kind = errors.QueueFull
     if call.asks_for_result and kind is errors.Conflict:
         kind = errors.NoResult
-    return kind(response.status_code, _detail(response), retry_after=retry_after)
+    return kind(response.status_code, detail, retry_after=retry_after)
 
 
 def unreachable(call: Call, url: str, error: httpx.HTTPError) -> errors.ServiceUnreachable:

@@ -14,7 +14,7 @@ from jobs.keys import KEY, PUBLIC, ApiKey, NewKey, make_key
 logger = Logger()
 
 #: How long what the table said of an id is taken for true. A revoked key is of no use after that, and the last answer
-#: that was held for it is out 20 seconds later.
+#: that was held for it is out 25 seconds later.
 TRUSTED_FOR = timedelta(seconds=20)
 
 #: How many ids are remembered; beyond that the one that was looked up longest ago is forgotten.

@@ -1,7 +1,8 @@
 """One suite of the HTTP contract for every place that the API runs in.
 
 It always runs against the Lambda function in this process, over moto; and against a live deployment as well where
-BOOKJOB_URL names one. Tests that need to be the worker themselves, or to break AWS, run in this process only.
+BOOKJOB_URL names one, with the key in BOOKJOB_API_KEY. Tests that need to be the worker themselves, or to break AWS,
+run in this process only.
 """
 
 import io
@@ -29,7 +30,7 @@ from tests.contract.keyed import Doors
 from tests.contract.transport import LambdaTransport
 from tests.resources import create_resources
 
-LIVE_URL = os.environ.get("BOOKJOB_URL")
+LIVE_URL, LIVE_KEY = os.environ.get("BOOKJOB_URL"), os.environ.get("BOOKJOB_API_KEY")
 
 #: No test but those of the limits themselves comes near them; each has a minute of a clock that hardly moves.
 PLENTY = {"submissions_per_minute": 10_000, "requests_per_minute": 10_000}
@@ -91,7 +92,8 @@ def api(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
     if request.param == "in process":
         yield request.getfixturevalue("here")
         return
-    with httpx.Client(base_url=LIVE_URL or "", timeout=PATIENCE) as client:
+    key = {"X-API-Key": LIVE_KEY} if LIVE_KEY else {}
+    with httpx.Client(base_url=LIVE_URL or "", timeout=PATIENCE, headers=key) as client:
         yield client
 
 

@@ -173,3 +173,10 @@ def test_nothing_that_a_caller_says_moves_its_form(acme: httpx.Client, book_id: 
 def test_the_queue_is_shared(acme: httpx.Client, globex: httpx.Client) -> None:
     submit(acme)
     assert submit(globex).json()["queue_position"] == 2
+
+
+def test_a_tenants_callbacks_are_signed_with_its_own_secret(acme: httpx.Client, globex: httpx.Client) -> None:
+    mine = acme.get("/v1/webhooks/secret").json()["secret"]
+    assert globex.get("/v1/webhooks/secret").json()["secret"] != mine
+    globex.post("/v1/webhooks/secret/rotate")
+    assert acme.get("/v1/webhooks/secret").json() == {"secret": mine, "previous_until": None}

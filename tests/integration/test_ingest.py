@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from functions.ingest import handler as ingest
+from jobs.errors import JobNotFound
 from jobs.ingest import form_key
 from jobs.model import Job, Status
 from jobs.request import JobRequest
@@ -172,3 +173,16 @@ def test_an_upload_by_a_form_is_the_job_that_the_form_was_made_for(service: JobS
 def test_the_mark_of_an_empty_folder_is_no_upload(service: JobService) -> None:
     assert deliver(upload(service, b"", key="incoming/novels/")) == []
     assert jobs_of(service) == []
+
+
+def test_an_upload_into_a_tenants_folder_is_seen_by_that_tenant_alone(
+    service: JobService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyed = replace(service, settings=service.settings.model_copy(update={"require_keys": True}))
+    monkeypatch.setattr(ingest, "jobs", lambda: keyed)
+    assert deliver(upload(service, b"A text.", key="incoming/acme/a.txt")) == []
+    job_id = tags(service, "incoming/acme/a.txt")["job-id"]
+    assert service.get(job_id, "acme").status is Status.PENDING
+    for other in ("public", "globex"):
+        with pytest.raises(JobNotFound):
+            service.get(job_id, other)

@@ -63,6 +63,21 @@ def test_a_program_that_is_not_let_in_has_the_services_own_words(service: Script
     assert len(service.requests) == 1
 
 
+def test_a_key_may_come_with_the_line_end_of_its_file(service: ScriptedService) -> None:
+    with Client(api_key=f"{KEY}\n", transport=httpx.MockTransport(service)) as client:
+        client.stats()
+    assert shown(service) == KEY
+
+
+@pytest.mark.parametrize("key", [f"{KEY}\nX-Other: 1", f"“{KEY}”", f"{KEY}\0"])
+def test_what_cannot_be_a_key_is_refused_and_not_told(bookjob: Command, service: ScriptedService, key: str) -> None:
+    refused = bookjob("stats", "--api-key", key)
+    assert refused.exit_code == ExitCode.USAGE
+    assert "BOOKJOB_API_KEY" in refused.stderr
+    assert KEY not in refused.output
+    assert service.requests == []
+
+
 def test_a_refusal_by_the_storage_is_not_taken_for_a_missing_key() -> None:
     assert str(NotAllowed(403, "The service's storage refused the upload: Request has expired")).endswith("expired")
 
