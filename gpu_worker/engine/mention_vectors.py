@@ -14,13 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from gpu_worker.engine import windows
+from gpu_worker.engine import batches, windows
 from gpu_worker.engine.document import Mention, Token
 from gpu_worker.engine.networks import CorefNetwork
 from gpu_worker.engine.windows import Integers, Windows, mean_of_runs, to_device
-
-#: How many pieces are read at once.
-_BUDGET = {"cpu": 4_096, "cuda": 65_536}
 
 #: Upstream computes on so many windows at once, and adds an epsilon to its sums for each column of that batch.
 _UPSTREAM_BATCH = 128
@@ -116,7 +113,6 @@ class MentionReader:
         lengths = self._windows.lengths(self._pieces)
         occupied = np.unique(left.window)
         order = occupied[np.argsort(lengths[occupied])]
-        done = 0
 
         def read_batch(batch: Integers) -> None:
             ids, sizes = self._ids(batch)
@@ -129,8 +125,9 @@ class MentionReader:
             vectors = self._vectors(batch, np.cumsum(sizes) - sizes, own, pick)
             states[to_device(own.numbers, states.device)] = vectors
 
-        for count in windows.in_batches(order, lengths, _BUDGET[encoder.device.type], read_batch):
-            done += count
+        done = 0
+        for batch in batches.run_all(order, lengths, encoder.device, read_batch):
+            done += len(batch)
             advance(done / len(order))
         return MentionVectors(states, np.abs(places.last - places.first))
 

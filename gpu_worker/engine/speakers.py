@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gpu_worker.engine import windows
+from gpu_worker.engine import batches, windows
 from gpu_worker.engine.document import Mention, Quote, Token
 from gpu_worker.engine.networks import SpeakerNetwork
 from gpu_worker.engine.pack import Pack
@@ -25,9 +25,6 @@ _MOST_PIECES_BEFORE, _MOST_PIECES = 350, 475
 
 #: How many of the nearest candidates are scored.
 _MOST_CANDIDATES = 10
-
-#: How many pieces, padding included, are read at once.
-_BUDGET = {"cpu": 4_096, "cuda": 65_536}
 
 _PERSON = "PER"
 
@@ -237,9 +234,9 @@ def _best(
             if len(own):
                 best[index] = window.candidates[int(own.argmax())]
 
-    total, done = max(len(found), 1), 0
-    for count in windows.in_batches(np.argsort(lengths), lengths, _BUDGET[network.encoder.device.type], read):
-        done += count
+    total, done = max(int(lengths.sum()), 1), 0
+    for batch in batches.run_all(np.argsort(lengths), lengths, network.encoder.device, read):
+        done += int(lengths[batch].sum())
         advance(done / total)
     return best
 

@@ -101,7 +101,9 @@ def load() -> "Language":
     """Load spaCy's English pipeline as upstream does: all but the names of entities."""
     import spacy
 
-    return spacy.load(model_folder(), disable=["ner"])
+    from gpu_worker.engine.spacy_ops import use_onednn
+
+    return use_onednn(spacy.load(model_folder(), disable=["ner"]))
 
 
 def passages(text: str) -> Iterator[tuple[int, int]]:

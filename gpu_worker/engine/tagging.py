@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gpu_worker.engine import data, windows
+from gpu_worker.engine import batches, data, windows
 from gpu_worker.engine.bio import Tags, TagSet, merged
 from gpu_worker.engine.document import Mention, Supersense, Tagging, Task, Token
 from gpu_worker.engine.mention_vectors import MentionReader
@@ -22,10 +22,6 @@ from gpu_worker.engine.windows import Integers, Windows, mean_of_runs
 
 #: What the tagger can be asked for.
 TASKS = frozenset({Task.ENTITY, Task.SUPERSENSE, Task.EVENT})
-
-#: How many pieces, padding included, are read at once. On a CPU more would be faster by some per cent, but a caller who
-#: cancels is heard between batches only, and must be within two seconds.
-_BUDGET = {"cpu": 3_072, "cuda": 65_536}
 
 #: Upstream's batches: so many windows in each, fewer once a batch's longest window has more pieces than this.
 _UPSTREAM_BATCH = 32
@@ -114,11 +110,8 @@ class _Tagger:
         order = np.argsort(self._lengths)  # upstream's sort, which decides which windows share a batch
         counts = self._windows.ends - self._windows.starts
         steps = _upstream_steps(order, self._lengths, counts) if self._compat else counts + 1
-        budget = _BUDGET[self._network.encoder.device.type]
-        total, done = int(self._lengths.sum()), 0
 
         def read(numbers: Integers) -> None:
-            nonlocal done
             states, lengths = self._states(numbers)
             words = self._words_of(states, lengths, numbers, steps[numbers])
             batch = _Batch(numbers, words, counts[numbers], steps[numbers])
@@ -128,9 +121,10 @@ class _Tagger:
                 self._reader.offer(mentions, cut, lengths, states[0])
             found.mentions.update(mentions)
             self._read_the_rest(batch, found)
-            done += int(lengths.sum())
 
-        for _ in windows.in_batches(order, self._lengths, budget, read):
+        total, done = int(self._lengths.sum()), 0
+        for batch in batches.run_all(order, self._lengths, self._network.encoder.device, read):
+            done += int(self._lengths[batch].sum())
             advance(done / total)
 
     def _states(self, batch: Integers) -> tuple[list[Tensor], Integers]:

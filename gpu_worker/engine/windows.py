@@ -1,7 +1,7 @@
-"""How a book is cut into the windows that an encoder reads, and how windows are put into batches."""
+"""How a book is cut into the windows that an encoder reads, and how windows become tensors."""
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,29 +104,3 @@ def mean_of_runs(rows: Tensor, taken: Integers, sizes: Integers) -> Tensor:
     """
     offsets = np.cumsum(sizes) - sizes
     return functional.embedding_bag(to_device(taken, rows.device), rows, to_device(offsets, rows.device), mode="mean")
-
-
-def in_batches(
-    order: Sequence[int] | Integers, lengths: Integers, budget: int, run: Callable[[Integers], None]
-) -> Iterator[int]:
-    """Run all of `order` in batches whose size, padded, stays within `budget` pieces; yield how many ran after each.
-
-    `lengths` `[items]` are the items' pieces; one item alone may exceed the budget. When the device is out of
-    memory, the budget halves and the same batch runs again in smaller ones.
-    """
-    order = np.asarray(order, np.int64)
-    done = 0
-    while done < len(order):
-        longest = np.maximum.accumulate(lengths[order[done : done + max(1, budget)]])
-        size = int(np.searchsorted(longest * np.arange(1, len(longest) + 1), budget, side="right"))
-        batch = order[done : done + max(1, size)]
-        try:
-            run(batch)
-        except torch.cuda.OutOfMemoryError:
-            if len(batch) == 1:
-                raise
-            torch.cuda.empty_cache()
-            budget = int(lengths[batch].max()) * (len(batch) // 2)
-            continue
-        done += len(batch)
-        yield len(batch)

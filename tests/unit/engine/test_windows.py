@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,43 +48,3 @@ def test_framed_runs_stand_between_their_marks() -> None:
 def test_means_of_runs_leave_an_empty_run_zero() -> None:
     rows = torch.tensor([[1.0], [3.0], [8.0]])
     assert windows.mean_of_runs(rows, np.array([0, 1, 2]), np.array([2, 0, 1])).tolist() == [[2.0], [0.0], [8.0]]
-
-
-@given(st.lists(st.integers(1, 500), max_size=60), st.integers(1, 2_000))
-def test_batches_stay_within_the_budget_and_run_everything_once(lengths: list[int], budget: int) -> None:
-    ran: list[np.ndarray] = []
-    sizes = np.array(lengths, np.int64)
-    order = np.argsort(sizes)
-    assert sum(windows.in_batches(order, sizes, budget, ran.append)) == len(lengths)
-    assert [number for batch in ran for number in batch.tolist()] == order.tolist()
-    assert all(len(batch) == 1 or len(batch) * sizes[batch].max() <= budget for batch in ran)
-
-
-class _SmallCard:
-    """A device whose memory holds so many pieces."""
-
-    def __init__(self, lengths: np.ndarray, room: int) -> None:
-        self._lengths, self._room = lengths, room
-        self.done: list[int] = []
-        self.refused = 0
-
-    def run(self, batch: np.ndarray) -> None:
-        if len(batch) * self._lengths[batch].max() > self._room:
-            self.refused += 1
-            raise torch.cuda.OutOfMemoryError
-        self.done += batch.tolist()
-
-
-def test_a_batch_that_does_not_fit_into_memory_runs_again_in_halves() -> None:
-    lengths = np.full(64, 10)
-    card = _SmallCard(lengths, room=90)
-    for _ in windows.in_batches(np.arange(64), lengths, 640, card.run):
-        pass
-    assert card.done == list(range(64))
-    assert card.refused == 3, "the budget stays halved, and is not tried at full size again"
-
-
-def test_one_window_that_does_not_fit_is_an_error() -> None:
-    card = _SmallCard(np.array([100]), room=90)
-    with pytest.raises(torch.cuda.OutOfMemoryError):
-        list(windows.in_batches(np.arange(1), np.array([100]), 640, card.run))
