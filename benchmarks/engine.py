@@ -3,8 +3,8 @@
     python -m benchmarks.engine BOOK [--pack mini|small-shaped|FOLDER] [--precision f32|bf16] [--rounds 2]
 
 Each process first reads the book's beginning to warm up. Prints the seconds of each stage (the median of the
-rounds), tokens per second, the ratio with its spread, each side's peak memory, and how many lines of the output
-files are identical.
+rounds), tokens per second, the ratio with its spread, the floor that this machine sets, each side's peak memory, and
+how many lines of the output files are identical.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        pack = _pack(arguments.pack, work)
+        pack = pack_folder(arguments.pack, work)
         text = arguments.book.read_text(encoding="utf-8")[: arguments.characters]
         (work / "book.txt").write_text(text, encoding="utf-8")
         (work / "warm_up.txt").write_text(text[:_WARM_UP_CHARACTERS], encoding="utf-8")
@@ -86,7 +86,8 @@ def main() -> None:
         _print_likeness(read_files(ours.out, "book"), read_files(upstream.out, "book"))
 
 
-def _pack(name: str, work: Path) -> Path:
+def pack_folder(name: str, work: Path) -> Path:
+    """Return the folder of the pack that `--pack` names, made in `work` where it is of random weights."""
     if name == "mini":
         return MINI
     if name != SMALL_SHAPED:
@@ -110,8 +111,20 @@ def _print_table(theirs: Sequence[Report], ours: Sequence[Report]) -> None:
     speeds = [tokens / statistics.median(side) for side in zip(*totals, strict=True)]
     print(f"{'tokens/s':12}{speeds[0]:10,.0f}{speeds[1]:10,.0f}")
     print(f"ratio {statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f})")
+    _print_floor(theirs, ours)
     peaks = [max(report["peak_bytes"] for report in side) / 1e9 for side in (theirs, ours)]
     print(f"peak memory {peaks[0]:.2f} GB upstream, {peaks[1]:.2f} GB ours; start-up {ours[0]['load']:.1f} s")
+
+
+def _print_floor(theirs: Sequence[Report], ours: Sequence[Report]) -> None:
+    """Print what no program could be faster than: spaCy's own pass, shared by all cores, and the encoders' products."""
+    spacy = statistics.median(report["seconds"][Stage.TOKENS] for report in theirs) / (os.cpu_count() or 1)
+    rate = statistics.median(report["rate"] for report in ours)
+    products = ours[0]["flops"] / rate
+    print(
+        f"floor {spacy + products:.1f} s: spaCy's own pass on all cores {spacy:.1f} s, "
+        f"{ours[0]['flops'] / 1e12:.2f} TFLOP of the encoders at {rate / 1e9:,.0f} GFLOP/s {products:.1f} s"
+    )
 
 
 def _print_likeness(ours: Mapping[str, str], theirs: Mapping[str, str]) -> None:

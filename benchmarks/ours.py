@@ -9,6 +9,7 @@ import resource
 import time
 from pathlib import Path
 
+from benchmarks.floor import encoder_flops, product_rate
 from gpu_worker.engine import Engine, Options, Progress
 
 
@@ -46,11 +47,13 @@ def main() -> None:
     started = time.monotonic()
     engine = Engine.load(arguments.pack, device=arguments.device, precision=arguments.precision)
     loaded = time.monotonic() - started
+    rate = product_rate(arguments.precision)
     for path in arguments.texts:
         clock = StageClock()
         started = time.monotonic()
         options = Options(compat=not arguments.correct)
-        analysis = engine.analyze(path.read_text(encoding="utf-8"), options, on_progress=clock.hear)
+        with encoder_flops() as flops:
+            analysis = engine.analyze(path.read_text(encoding="utf-8"), options, on_progress=clock.hear)
         clock.stop()
         written = time.monotonic()
         for name, content in analysis.files().items():
@@ -58,7 +61,8 @@ def main() -> None:
         ended = time.monotonic()
         seconds = {**clock.seconds, "files": ended - written, "total": ended - started}
         report = {"text": path.stem, "load": loaded, "seconds": seconds, "peak_bytes": peak_bytes()}
-        print(json.dumps(report | {"tokens": analysis.token_count}), flush=True)
+        work = {"tokens": analysis.token_count, "flops": sum(flops), "rate": rate}
+        print(json.dumps(report | work), flush=True)
 
 
 def peak_bytes() -> int:
