@@ -60,6 +60,7 @@ def run(
 ) -> None:
     """Train, from the last checkpoint in OUT where there is one."""
     recipe = Recipe(steps=steps, seed=seed)
+    _compute_alike()
     builder = Builder(Foundation.read(encoder, _tag_sets()), _device(), _dtype(_device()))
     train = _read(data, "train")
     examples = Examples(train.novels, train.brown, builder, recipe)
@@ -117,6 +118,15 @@ def _scored(step: int, scores: Scores) -> None:
 def _tag_sets() -> TagSets:
     """Return BookNLP's tags, as the pack in the repository has them."""
     return read_manifest(Path(__file__).parents[1] / "gpu_worker" / "packs" / "mini").tag_sets
+
+
+def _compute_alike() -> None:
+    """Let the same step give the same bits each time, which the threads of some sums on a CPU otherwise do not.
+
+    On a GPU some operators know no such way, so there two runs are alike and not the same.
+    """
+    torch.use_deterministic_algorithms(_device().type == "cpu")
+    torch.utils.deterministic.fill_uninitialized_memory = False
 
 
 def _device() -> torch.device:

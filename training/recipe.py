@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Recipe:
     """The choices of one run. Two runs of one recipe on one machine give the same weights."""
 
-    steps: int = 8_000
+    steps: int = 6_000
     seed: int = 1
     #: How often a step reads novels (entities, events, coreference), Brown texts (supersenses) or quotes.
     novels: float = 0.42

@@ -42,7 +42,7 @@ class Rhythm:
 
     report_steps: int = 20
     checkpoint_seconds: float = 240.0
-    evaluate_steps: int = 800
+    evaluate_steps: int = 750
 
 
 class Trainer:

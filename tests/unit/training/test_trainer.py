@@ -53,6 +53,18 @@ def test_a_run_that_was_broken_off_ends_with_the_weights_of_one_that_was_not(tmp
     assert [name for name in whole if not torch.equal(whole[name], broken[name])] == []
 
 
+def test_two_threads_give_the_same_weights_each_time(tmp_path: Path) -> None:
+    torch.set_num_threads(2)
+    torch.use_deterministic_algorithms(True)
+    try:
+        trainer(tmp_path / "one").run(EVERY_STEP, ignore, ignore)
+        trainer(tmp_path / "other").run(EVERY_STEP, ignore, ignore)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    one, other = final(tmp_path / "one"), final(tmp_path / "other")
+    assert [name for name in one if not torch.equal(one[name], other[name])] == []
+
+
 def test_another_seed_gives_other_weights(tmp_path: Path) -> None:
     trainer(tmp_path / "one").run(EVERY_STEP, ignore, ignore)
     other = Recipe(steps=9, seed=6, warmup=2)
