@@ -126,7 +126,7 @@ def _compute_alike() -> None:
     On a GPU some operators know no such way, so there two runs are alike and not the same.
     """
     torch.use_deterministic_algorithms(_device().type == "cpu")
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def _device() -> torch.device:
