@@ -173,6 +173,16 @@ def test_the_metrics_go_where_the_alarms_look() -> None:
     passed = MAIN.properties("ObservabilityStack")["Parameters"]["MetricsNamespace"]
     for function in MAIN.of_type("AWS::Lambda::Function"):
         assert MAIN.properties(function)["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"] == passed
+    assert MAIN.properties("WorkerStack")["Parameters"]["MetricsNamespace"] == passed
+    worker = Template.read(PROJECT / "infra" / "worker.yaml")
+    tasks = [worker.properties(task) for task in worker.of_type("AWS::ECS::TaskDefinition")]
+    environments = [container["Environment"] for task in tasks for container in task["ContainerDefinitions"]]
+    batch = Template.read(PROJECT / "infra" / "batch.yaml")
+    jobs = [batch.properties(job) for job in batch.of_type("AWS::Batch::JobDefinition")]
+    environments += [job["ContainerProperties"]["Environment"] for job in jobs]
+    assert len(environments) == len(tasks) + len(jobs) > 1
+    for environment in environments:
+        assert {"Name": "POWERTOOLS_METRICS_NAMESPACE", "Value": {"Ref": "MetricsNamespace"}} in environment
 
 
 def test_an_expression_asks_only_for_what_its_alarm_reads() -> None:
