@@ -20,8 +20,9 @@ from gpu_worker.engine.bio import TagSet
 from gpu_worker.engine.encoder import Encoder, EncoderShape
 from gpu_worker.engine.layout import ADDED_TOKENS, Model
 from gpu_worker.engine.manifest import EncoderSizes, Manifest, TagSets
-from gpu_worker.engine.networks import CorefNetwork, SpeakerNetwork, TaggerNetwork
+from gpu_worker.engine.networks import CorefNetwork, Recurrent, SpeakerNetwork, TaggerNetwork
 from gpu_worker.engine.pack import Pack, Precision
+from gpu_worker.engine.recurrent import BiLstm
 from gpu_worker.engine.wordpiece import WordPiece
 from training.errors import DataError
 from training.recurrent import TrainableBiLstm
@@ -149,16 +150,13 @@ class Builder:
     def pack(self, weights: Weights) -> Pack:
         """Return a pack for the engine to run, in f32, with the weights as they are now."""
         still = {name: tensor.detach() for name, tensor in weights.items()}
-        built = self._build(still, torch.float32, 0.0, None)
+        built = self._build(still, torch.float32, 0.0, BiLstm)
         manifest = self.foundation.manifest()
         return Pack(Path(), manifest, self.device, Precision.F32, built.tagger, built.speaker, built.coref)
 
-    def _build(
-        self, weights: Weights, dtype: torch.dtype, dropout: float, recurrent: type[TrainableBiLstm] | None
-    ) -> Networks:
+    def _build(self, weights: Weights, dtype: torch.dtype, dropout: float, recurrent: type[Recurrent]) -> Networks:
         own = {_WORDS: torch.cat((self._words, weights[ADDED])), **_under(weights, f"encoder.{SHARED}")}
         encoder = Encoder(own, self.foundation.shape, dtype, dropout=dropout)
-        kind = {} if recurrent is None else {"recurrent": recurrent}
         return Networks(
             TaggerNetwork(
                 encoder,
@@ -166,7 +164,7 @@ class Builder:
                 _under(weights, Model.TAGGER),
                 entity_tags=self._entity_tags,
                 supersense_tags=self._supersense_tags,
-                **kind,
+                recurrent=recurrent,
             ),
             SpeakerNetwork(encoder, self.tokenizers[Model.SPEAKER], _under(weights, Model.SPEAKER)),
             CorefNetwork(encoder, self.tokenizers[Model.COREF], _under(weights, Model.COREF)),
