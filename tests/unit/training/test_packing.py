@@ -21,7 +21,7 @@ def test_a_pack_loads_with_one_encoder_its_scores_and_its_story(tmp_path: Path) 
         tmp_path / "pack", foundation, foundation.fresh(1), vocabulary, tiny.split(), Recipe(seed=5), state
     )
     pack = load_pack(tmp_path / "pack", "cpu")
-    assert pack.tagger.encoder is pack.coref.encoder is pack.speaker.encoder
+    assert set(pack.manifest.models.values()) == {"shared"}
     assert pack.manifest.scores == scores
     story = json.loads((tmp_path / "pack" / packing.STORY).read_text(encoding="utf-8"))
     assert (story["recipe"]["seed"], story["kept"], story["dev"]) == (5, {"step": 6, "of": 9}, {"events": {"f1": 1.0}})
