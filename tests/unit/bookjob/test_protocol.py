@@ -19,6 +19,8 @@ from bookjob.protocol import (
     is_on_this_machine,
 )
 
+from .conftest import problem
+
 GET = Call("GET", "/v1/jobs/1")
 ONCE = Call("DELETE", "/v1/jobs/1", repeatable=False)
 GONE = errors.ServiceUnreachable("http://localhost", "no connection")
@@ -89,12 +91,16 @@ def test_an_hour_is_the_callers_to_wait() -> None:
     assert delay_before_retry(GET, errors.TooManyRequests(429, "", retry_after=3600.0), 1) is None
 
 
-def test_a_gateway_that_is_away_is_not_a_full_queue() -> None:
+def test_a_service_that_is_away_is_not_a_full_queue() -> None:
     submission = Call("POST", "/v1/jobs", takes_place_in_queue=True)
+    full, away = problem(503, "The queue is full.", Retry_After="30"), problem(503, "No answer.", Retry_After="5")
 
-    assert isinstance(error_of(submission, httpx.Response(503)), errors.ServiceFailed)
-    assert isinstance(error_of(submission, httpx.Response(503, headers={"Retry-After": "5"})), errors.QueueFull)
-    assert isinstance(error_of(GET, httpx.Response(503, headers={"Retry-After": "5"})), errors.ServiceFailed)
+    assert isinstance(error_of(submission, full), errors.QueueFull)
+    assert isinstance(error_of(GET, full), errors.ServiceFailed)
+    for outage in (away, httpx.Response(503)):
+        error = error_of(submission, outage)
+        assert isinstance(error, errors.ServiceFailed)
+        assert delay_before_retry(submission, error, 1) is not None
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'"text"', b'{"detail": null}', b'{"detail": [{"msg": "x"}]}'])
