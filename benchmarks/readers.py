@@ -3,7 +3,7 @@
     python -m benchmarks.readers BOOK [BOOK ...] [--pack mini]
 
 Prints each book's first fifteen characters with their names, pronouns and counts. Of the novels below, told by their
-files' names, it also says whether each person a reader would name is there, once, under the right pronouns.
+files' names, it also says whether each person a reader would name is there, once, alone, under the right pronouns.
 """
 
 import argparse
@@ -17,6 +17,8 @@ from gpu_worker.packs import places
 from infra.local.home import Home
 
 _SHOWN = 15
+#: A name that is none of a person's is another person's where it has more than this share of a character's names.
+_STRANGE = 0.1
 #: So many of a character's names are shown.
 _NAMES = 4
 
@@ -103,21 +105,35 @@ def verdicts(people: Sequence[Person], shown: Sequence[Character]) -> list[str]:
     lines = []
     right = 0
     for person in people:
-        found = [character for character in shown if _is(character, person)]
-        pronouns = [_pronoun(character) for character in found]
-        if len(found) == 1 and pronouns == [person.pronoun]:
-            right += 1
-        elif not found:
-            lines.append(f"     {person.name}: not among the first {len(shown)}")
-        elif len(found) > 1:
-            lines.append(f"     {person.name}: {len(found)} characters instead of one")
-        else:
-            lines.append(f"     {person.name}: called {pronouns[0]} instead of {person.pronoun}")
+        fault = _fault(person, [character for character in shown if _is(character, person)])
+        right += fault is None
+        if fault is not None:
+            lines.append(f"     {person.name}: {fault}")
     return (
-        [f"     {right} of the {len(people)} whom a reader would name are there, once, rightly called", *lines]
+        [f"     {right} of the {len(people)} whom a reader would name are there, once, alone, rightly called", *lines]
         if people
         else []
     )
+
+
+def _fault(person: Person, found: Sequence[Character]) -> str | None:
+    """Return what is wrong with the characters that go by a person's name, or None."""
+    if not found:
+        return f"not among the first {_SHOWN}"
+    if len(found) > 1:
+        return f"{len(found)} characters instead of one"
+    (character,) = found
+    pronoun = _pronoun(character)
+    if pronoun != person.pronoun:
+        return f"called {pronoun} instead of {person.pronoun}"
+    proper = character["mentions"]["proper"]
+    all_names = sum(mention["c"] for mention in proper)
+    strange = [
+        f"{mention['n']} {mention['c']}"
+        for mention in proper
+        if mention["n"].lower() not in person.names and mention["c"] > _STRANGE * all_names
+    ]
+    return f"together with {', '.join(strange)}" if strange and person.names else None
 
 
 def _is(character: Character, person: Person) -> bool:

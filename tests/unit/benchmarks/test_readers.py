@@ -21,9 +21,9 @@ def character(number: int, pronoun: str, *names: str) -> Character:
 
 
 def test_who_is_there_once_under_the_right_pronoun_is_right() -> None:
-    shown = [character(1, "she", "Miss Woodhouse", "Harriet"), character(0, "he")]
+    shown = [character(1, "she", "Miss Woodhouse", "Emma"), character(0, "he")]
     assert verdicts([EMMA, NARRATOR], shown) == [
-        "     2 of the 2 whom a reader would name are there, once, rightly called"
+        "     2 of the 2 whom a reader would name are there, once, alone, rightly called"
     ]
 
 
@@ -31,10 +31,11 @@ def test_who_is_absent_split_or_miscalled_is_told() -> None:
     def verdict(*shown: Character) -> str:
         return verdicts([EMMA], shown)[1].strip()
 
-    assert verdict(character(1, "she", "Harriet", "Emma")) == "Emma: not among the first 1"
+    assert verdict(character(1, "she", "Harriet", "Emma")) == "Emma: not among the first 15"
     assert verdict(character(1, "she", "Emma"), character(2, "she", "Miss Woodhouse")) == (
         "Emma: 2 characters instead of one"
     )
+    assert verdict(character(1, "she", "Emma", "Harriet")) == "Emma: together with Harriet 9"
     assert verdict(character(1, "he", "Emma")) == "Emma: called he instead of she"
 
 
