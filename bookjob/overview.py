@@ -49,14 +49,14 @@ def jobs_table(jobs: Sequence[Job], now: datetime) -> Table:
     table.add_column("State", no_wrap=True)
     table.add_column("Progress", no_wrap=True, justify="right")
     table.add_column("Handed in", no_wrap=True)
-    table.add_column("Book", no_wrap=True, overflow="ellipsis")
+    table.add_column("Book")  # the one that gives way where the terminal is narrow
     for job in jobs:
         table.add_row(
             job.job_id,
             Text(job.status.value, style=_STATE_STYLES.get(job.status, "")),
             f"{job.progress:.0f} %" if job.started_at else "–",
             f"{span((now - job.submitted_at).total_seconds())} ago",
-            Text(job.book_id or ""),
+            Text(job.book_id or "", no_wrap=True, overflow="ellipsis"),
         )
     return table
 

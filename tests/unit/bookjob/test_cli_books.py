@@ -106,6 +106,19 @@ def test_ctrl_c_while_a_book_is_handed_in_says_how_to_go_on_with_the_same_job(
     assert f"bookjob {command} {file} --model mini --idempotency-key {key}\n" in ran.stderr.replace("root", "bookjob")
 
 
+@pytest.mark.parametrize("last", ["result", "tokens"])
+def test_ctrl_c_while_a_result_is_fetched_leaves_no_half_of_a_file(
+    bookjob: Command, service: ScriptedService, last: str
+) -> None:
+    service.fail("GET", last, KeyboardInterrupt())
+
+    ran = bookjob("result", JOB_ID, "-o", "out")
+
+    assert ran.exit_code == 130
+    assert f"bookjob result {JOB_ID}" in ran.stderr
+    assert [file.name for file in Path("out").iterdir()] == (["result.json"] if last == "tokens" else [])
+
+
 def test_analyze_shows_what_is_in_a_text(bookjob: Command, service: ScriptedService) -> None:
     emma = {"id": 1, "count": 9, "mentions": {"proper": [{"n": "Emma", "c": 9}], "common": [], "pronoun": []}}
     service.result = result(characters=[emma])

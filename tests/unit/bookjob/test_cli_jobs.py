@@ -1,10 +1,15 @@
 """The commands about jobs that are there already, against a scripted service."""
 
+import io
 import json
 import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from rich.console import Console
+
+from bookjob.models import Job
+from bookjob.overview import jobs_table
 
 from .conftest import JOB_ID, Command, ScriptedService, job, problem
 
@@ -29,6 +34,18 @@ def test_the_list_is_a_line_for_each_job(bookjob: Command, service: ScriptedServ
     assert first.split("  ")[0] == JOB_ID
     assert re.search(r"  running +62 %  3 min ago  +a long title of a novel$", first)
     assert re.search(r"  pending +–  ", second)
+
+
+def test_a_long_title_gives_way_to_the_id() -> None:
+    titled = Job.model_validate(job(book_id="The Life and Strange Surprizing Adventures of Robinson Crusoe, of York"))
+    console = Console(width=80, file=io.StringIO(), record=True)
+
+    console.print(jobs_table([titled], datetime.now(UTC)))
+
+    _, line = console.export_text().splitlines()
+    assert line.startswith(JOB_ID)
+    assert "The Life" in line
+    assert line.rstrip().endswith("…")
 
 
 def test_the_list_for_machines_is_the_services_own_jobs(bookjob: Command, service: ScriptedService) -> None:

@@ -4,16 +4,20 @@ import asyncio
 import inspect
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bookjob import errors
 from bookjob.async_client import AsyncClient
 from bookjob.client import Client
 from bookjob.models import Job, JobState
 from bookjob.polling import OUTAGE_PATIENCE
+from bookjob.protocol import MAX_ATTEMPTS, MAX_RETRY_AFTER
 
 from .conftest import JOB_ID, READY, Connect, ScriptedService, Time, body_of, job, problem
 
@@ -24,6 +28,32 @@ def test_a_submission_sends_only_what_the_caller_asked_for(client: Client, servi
     assert submitted.job_id == JOB_ID
     assert submitted.queue_position == 1
     assert body_of(service.requests[0]) == {"text": "Call me Ishmael.", "book_id": "moby", "pipeline": ["entity"]}
+
+
+TROUBLES = st.sampled_from([0, 400, 401, 409, 413, 422, 425, 429, 500, 502, 503, 504])
+
+
+@given(st.lists(st.tuples(TROUBLES, st.sampled_from(["", "2", "31", "soon"])), max_size=6))
+def test_whatever_befalls_a_submission_it_is_one_job_asked_for_a_few_times(troubles: list[tuple[int, str]]) -> None:
+    service, time = ScriptedService(), Time()
+    answers = [
+        problem(status, "oops", Retry_After=after) if status else httpx.ReadError("gone") for status, after in troubles
+    ]
+    service.fail("POST", "jobs", *answers)
+
+    with (
+        Client(transport=httpx.MockTransport(service), sleep=time.sleep, clock=time) as client,
+        suppress(errors.BookjobError),
+    ):
+        client.submit("text")
+
+    asked = [request for request in service.sent("POST") if request.url.path == "/v1/jobs"]
+    assert 1 <= len(asked) <= MAX_ATTEMPTS
+    assert len({request.headers["Idempotency-Key"] for request in asked}) == 1
+    assert len(time.slept) >= len(asked) - 1
+    assert all(0 < pause <= MAX_RETRY_AFTER for pause in time.slept)
+    for (status, after), pause in zip(troubles, time.slept, strict=False):
+        assert pause >= 2 or not (status in (429, 500, 502, 503, 504) and after == "2")
 
 
 def test_a_submission_that_is_tried_again_is_the_same_submission(client: Client, service: ScriptedService) -> None:
