@@ -63,7 +63,8 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 
 clean: ## remove what was installed, built and cached; the jobs of the local stack too
 	-@test ! -x $(BIN)/bookjob || $(BIN)/bookjob down
-	rm -rf $(VENV) .bookjob .aws-sam *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	-@test ! -d .bookjob || find .bookjob -mindepth 1 -maxdepth 1 ! -name packs -exec rm -rf {} +
+	rm -rf $(VENV) .aws-sam *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Each of these files says: what its lock file pins is installed. Torch and its own dependencies come first, so that
