@@ -2,7 +2,8 @@
 
 import gzip
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Self
 
 import pytest
 
+from gpu_worker.consumer import Consumer
 from gpu_worker.settings import WorkerSettings
 from infra.local import emulator
 from jobs.documents import file_key, result_key
@@ -86,3 +88,17 @@ class Deployment:
         stored = documents.client.get_object(Bucket=documents.bucket, Key=key)
         assert stored["ContentEncoding"] == "gzip"
         return gzip.decompress(stored["Body"].read())
+
+
+def consume(consumer: Consumer, until: Callable[[], bool], seconds: float = 15) -> None:
+    """Consume until something is so."""
+    deadline = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        consumer.consume_one()
+
+
+def finish(consumer: Consumer, deployment: Deployment, job: Job) -> Job:
+    """Consume until the job has ended and its message is acknowledged; return the job."""
+    consume(consumer, lambda: deployment.job(job).status.ended and deployment.messages() == (0, 0))
+    return deployment.job(job)

@@ -1,13 +1,11 @@
 """What the worker makes of a message, with a scripted engine in the real child process."""
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import IO, ClassVar, NoReturn
-from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -17,15 +15,13 @@ from gpu_worker.connections import Connections
 from gpu_worker.consumer import Consumer
 from gpu_worker.engine_process import EngineProcess
 from gpu_worker.shutdown import Shutdown
-from gpu_worker.traces import Tracer
 from jobs.clock import isoformat, utc_now
 from jobs.documents import FILES, DocumentStore, file_key
-from jobs.model import Job, Lease, Outcome, Status
+from jobs.model import Lease, Outcome, Status
 from jobs.queue import JobQueue
 from jobs.request import JobRequest
-from jobs.tracing import TRACE_VARIABLE
-from tests.scripted_engine import LOADER, STAGES, script
-from tests.workers import TENANT, Deployment, emulated
+from tests.scripted_engine import LOADER, script
+from tests.workers import TENANT, Deployment, consume, emulated, finish
 
 
 @pytest.fixture(scope="module")
@@ -56,20 +52,6 @@ def connections(deployment: Deployment) -> Connections:
 def consumer(connections: Connections, engine: EngineProcess, shutdown: Shutdown) -> Consumer:
     engine.start()
     return Consumer(connections, engine, shutdown, "worker-1")
-
-
-def consume(consumer: Consumer, until: Callable[[], bool], seconds: float = 15) -> None:
-    """Consume until something is so."""
-    deadline = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        consumer.consume_one()
-
-
-def finish(consumer: Consumer, deployment: Deployment, job: Job) -> Job:
-    """Consume until the job has ended and its message is acknowledged; return the job."""
-    consume(consumer, lambda: deployment.job(job).status.ended and deployment.messages() == (0, 0))
-    return deployment.job(job)
 
 
 def as_soon_as(condition: Callable[[], bool], act: Callable[[], object]) -> threading.Thread:
@@ -397,54 +379,3 @@ def test_the_engine_stays_warm_from_job_to_job(
     before = engine.pid
     finish(consumer, deployment, deployment.submit(script()))
     assert engine.pid == before
-
-
-def metrics_told(capsys: pytest.CaptureFixture[str], job: Job) -> set[str]:
-    """The names of the metrics that were told of the job since the last look."""
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
-    mine = [line for line in lines if line.get("job_id") == job.job_id]
-    return {
-        metric["Name"]
-        for line in mine
-        for directive in line["_aws"]["CloudWatchMetrics"]
-        for metric in directive["Metrics"]
-        if line[metric["Name"]] != [0]
-    }
-
-
-def test_a_finished_job_is_counted_and_timed(
-    consumer: Consumer, deployment: Deployment, capsys: pytest.CaptureFixture[str]
-) -> None:
-    job = finish(consumer, deployment, deployment.submit(script(seconds=0.2)))
-    told = metrics_told(capsys, job)
-    assert told == {"QueueWait", "StageTime", "JobsCompleted", "Tokens", "ReadingTime", "TokensPerSecond"}
-
-
-def test_a_failed_attempt_is_counted_and_so_is_the_job_that_it_ends(
-    consumer: Consumer, deployment: Deployment, capsys: pytest.CaptureFixture[str]
-) -> None:
-    job = finish(consumer, deployment, deployment.submit(script(do="refuse")))
-    assert job.status is Status.FAILED
-    assert {"AttemptsFailed", "JobsFailed"} <= metrics_told(capsys, job)
-
-
-def test_an_attempt_joins_the_trace_of_the_request_that_submitted_its_job(
-    connections: Connections,
-    engine: EngineProcess,
-    shutdown: Shutdown,
-    deployment: Deployment,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    root, parent = "1-5759e988-bd862e3fe1be46a994272793", "53995c3f42cd8ad8"
-    monkeypatch.setenv(TRACE_VARIABLE, f"Root={root};Parent={parent};Sampled=1")
-    submitted = deployment.submit(script())
-    monkeypatch.delenv(TRACE_VARIABLE)
-    xray = Mock(put_trace_segments=Mock(return_value={"UnprocessedTraceSegments": []}))
-    engine.start()
-    consumer = Consumer(replace(connections, tracer=Tracer(xray)), engine, shutdown, "worker-1")
-    job = finish(consumer, deployment, submitted)
-    (document,) = xray.put_trace_segments.call_args.kwargs["TraceSegmentDocuments"]
-    segment = json.loads(document)
-    assert (segment["trace_id"], segment["parent_id"], segment["fault"]) == (root, parent, False)
-    assert segment["annotations"] == {"job_id": job.job_id, "attempt": 1}
-    assert [stage["name"] for stage in segment["subsegments"]] == list(STAGES)
