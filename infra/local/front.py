@@ -38,6 +38,9 @@ CONCURRENCY = 8
 #: How many requests may be held at once beside those because they wait for news (`Prefer: wait=20`) or for a result.
 HELD = 32
 
+#: The header by which a browser asks whether a page may ask.
+PREFLIGHT = b"access-control-request-method"
+
 #: The path whose requests wait without saying so.
 ANALYZE = "/v1/analyze"
 
@@ -72,7 +75,7 @@ class Front:
         if scope["type"] == "lifespan":
             await _live(receive, send)
         elif scope["type"] == "http":
-            await self._answer(scope, receive, send)
+            await self._answer(scope, receive, _without_body(send) if scope["method"] == "HEAD" else send)
 
     async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
         try:
@@ -84,6 +87,9 @@ class Front:
                 f"The request is larger than the {BODY_LIMIT // 2**20} MB that the API takes; "
                 "upload the text instead: POST /v1/uploads.",
             )
+            return
+        if scope["method"] == "OPTIONS" and not any(name == PREFLIGHT for name, _ in scope["headers"]):
+            await _tell_methods(scope["path"], send)
             return
         try:
             await self._pass_on(scope, body, send)
@@ -121,6 +127,28 @@ class Front:
 
 def _is_held(path: str, headers: Headers) -> bool:
     return path == ANALYZE or any(name == b"prefer" and b"wait" in value for name, value in headers)
+
+
+async def _tell_methods(path: str, send: Send) -> None:
+    """Answer OPTIONS as the API does; the emulator takes each for a browser's preflight and refuses it."""
+    # Imported here, since hardly anybody asks.
+    from functions.api.routes import api
+
+    if not (methods := api.methods(path)):
+        await _refuse(send, HTTPStatus.NOT_FOUND, "There is nothing at this path. GET /docs lists what there is.")
+        return
+    headers = [(b"allow", ", ".join(methods).encode())]
+    await send({"type": "http.response.start", "status": HTTPStatus.NO_CONTENT.value, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _without_body(send: Send) -> Send:
+    """Return what sends an answer's head alone, as HEAD wants it."""
+
+    async def send_head(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return send_head
 
 
 async def _live(receive: Receive, send: Send) -> None:

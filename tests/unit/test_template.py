@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from functions.api.caller import KEY_HEADER
+from functions.api.documentation import HEADERS
+from functions.api.routes import api
 from infra.local.template import Template
 from jobs.callbacks.outbox import PREFIX as CALLBACKS
 from jobs.callbacks.secrets import PREFIX as SECRETS
@@ -201,3 +204,18 @@ def test_what_holds_jobs_is_not_deleted_with_the_stack(name: str) -> None:
 
 def test_the_template_is_within_cloudformations_limit() -> None:
     assert len(json.dumps(Template.read().body, default=str)) < LIMIT
+
+
+def test_web_pages_may_use_all_that_the_api_reads_and_tells_where_they_are_allowed() -> None:
+    rules = Template.read().under({"AllowedOrigins": "https://books.example"}).properties("Api")["CorsConfiguration"]
+    assert rules["AllowOrigins"] == {"Fn::Split": [",", {"Ref": "AllowedOrigins"}]}
+    assert {row.method for row in api.table} <= set(rules["AllowMethods"])
+    read = {name.lower() for row in api.table for name in row.headers} | {KEY_HEADER.lower(), "content-type"}
+    assert read <= set(rules["AllowHeaders"])
+    told = {name.lower() for headers in HEADERS.values() for name in headers} - {"www-authenticate"}
+    assert told | {"preference-applied", "x-request-id"} == set(rules["ExposeHeaders"])
+
+
+@pytest.mark.parametrize("resource", ["Api", "Bucket"])
+def test_by_default_no_web_page_may(resource: str) -> None:
+    assert "CorsConfiguration" not in Template.read().under({}).properties(resource)

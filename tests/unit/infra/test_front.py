@@ -114,6 +114,26 @@ def test_a_link_to_elsewhere_is_the_clients_to_follow() -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, "https://example.org/")
 
 
+def test_options_are_answered_as_the_api_does_which_the_emulator_would_not_ask() -> None:
+    def never(request: httpx.Request) -> httpx.Response:
+        pytest.fail("it was passed on")
+
+    answer = ask(never, "OPTIONS", "/v1/jobs")
+    assert (answer.status_code, answer.headers["allow"]) == (204, "GET, HEAD, OPTIONS, POST")
+    assert ask(never, "OPTIONS", "/nowhere").status_code == 404
+
+
+def test_a_browsers_preflight_is_the_gateways_to_answer() -> None:
+    headers = {"origin": "https://example.org", "access-control-request-method": "POST"}
+    answer = ask(lambda _: says(204, **{"access-control-allow-origin": "*"}), "OPTIONS", headers=headers)
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
+def test_a_head_of_a_large_result_gets_its_head() -> None:
+    answer = ask(stored, "HEAD")
+    assert (answer.status_code, answer.headers["content-type"], answer.content) == (200, "application/json", b"")
+
+
 def test_watchers_take_no_place_from_those_who_want_an_answer_now() -> None:
     async def exchange() -> httpx.Response:
         def never(request: httpx.Request) -> httpx.Response:
@@ -125,6 +145,7 @@ def test_watchers_take_no_place_from_those_who_want_an_answer_now() -> None:
         transport = httpx.ASGITransport(Front(EMULATOR, "ab12", api=api, held=held, objects=none))  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
             assert (await client.get("/v1/jobs/1")).json() == "now"
+            assert (await client.post("/v1/analyze")).json() == "news"
             return await client.get("/v1/jobs/1", headers={"prefer": "wait=20"})
 
     assert asyncio.run(exchange()).json() == "news"
