@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import torch
@@ -38,6 +38,8 @@ class Precision(StrEnum):
     """What the networks compute in."""
 
     F32 = "f32"
+    #: bf16 where a decision that falls otherwise changes its own line alone: in who speaks. A mention more or less
+    #: renumbers all clusters that follow it, so what finds and joins mentions stays in f32.
     BF16 = "bf16"
     #: bf16 where the device multiplies it natively, else f32.
     AUTO = "auto"
@@ -89,9 +91,9 @@ def load_pack(folder: Path, device: torch.device | str | None = None, precision:
     weights = read_weights(folder, manifest)
     device = torch.device(device if device is not None else "cuda" if torch.cuda.is_available() else "cpu")
     precision = _resolved(precision, device)
-    dtype = torch.bfloat16 if precision is Precision.BF16 else torch.float32
+    speakers_dtype = torch.bfloat16 if precision is Precision.BF16 else torch.float32
     vocabulary = read_vocabulary(folder)
-    encoders, added = _encoders(manifest, weights, device, dtype)
+    tables, added = _tables_of_words(manifest, weights)
 
     tokenizers: dict[tuple[int, ...], WordPiece] = {}
 
@@ -101,8 +103,14 @@ def load_pack(folder: Path, device: torch.device | str | None = None, precision:
     def weights_of(model: Model) -> dict[str, Tensor]:
         return {name: tensor.to(device) for name, tensor in _under(weights, model).items()}
 
-    def encoder(model: Model) -> Encoder:
-        return encoders[manifest.models[model]]
+    @cache
+    def built(name: str, dtype: torch.dtype) -> Encoder:
+        own = _under(weights, f"encoder.{name}") | {_WORDS: tables[name]}
+        own = {key: tensor.to(device) for key, tensor in own.items()}
+        return Encoder(own, manifest.encoders[name].shape, dtype)
+
+    def encoder(model: Model, dtype: torch.dtype = torch.float32) -> Encoder:
+        return built(manifest.models[model], dtype)
 
     return Pack(
         folder,
@@ -116,7 +124,7 @@ def load_pack(folder: Path, device: torch.device | str | None = None, precision:
             entity_tags=TagSet(manifest.tag_sets.entity),
             supersense_tags=TagSet(manifest.tag_sets.supersense),
         ),
-        SpeakerNetwork(encoder(Model.SPEAKER), tokenizer(Model.SPEAKER), weights_of(Model.SPEAKER)),
+        SpeakerNetwork(encoder(Model.SPEAKER, speakers_dtype), tokenizer(Model.SPEAKER), weights_of(Model.SPEAKER)),
         CorefNetwork(encoder(Model.COREF), tokenizer(Model.COREF), weights_of(Model.COREF)),
     )
 
@@ -197,18 +205,17 @@ def _under(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name[len(prefix) + 1 :]: tensor for name, tensor in weights.items() if name.startswith(f"{prefix}.")}
 
 
-def _encoders(
-    manifest: Manifest, weights: Mapping[str, Tensor], device: torch.device, dtype: torch.dtype
-) -> tuple[dict[str, Encoder], dict[Model, dict[str, int]]]:
-    """Build each encoder, its table of words followed by the tokens that its models add; return their ids too.
+def _tables_of_words(
+    manifest: Manifest, weights: Mapping[str, Tensor]
+) -> tuple[dict[str, Tensor], dict[Model, dict[str, int]]]:
+    """Return each encoder's table of words, followed by the tokens that its models add, and those tokens' ids.
 
     A token that two models add with the same embedding has one id, so that both read the same pieces.
     """
-    encoders: dict[str, Encoder] = {}
+    tables: dict[str, Tensor] = {}
     added: dict[Model, dict[str, int]] = {}
-    for name, sizes in manifest.encoders.items():
-        own = _under(weights, f"encoder.{name}")
-        rows = own[_WORDS]
+    for name in manifest.encoders:
+        rows = weights[f"encoder.{name}.{_WORDS}"]
         known: dict[bytes, int] = {}
         extra: list[Tensor] = []
         for model in (model for model in Model if manifest.models[model] == name):
@@ -218,9 +225,8 @@ def _encoders(
                 if number == len(rows) + len(extra):
                     extra.append(row)
                 added[model][token] = number
-        own[_WORDS] = torch.cat([rows, torch.stack(extra)]) if extra else rows
-        encoders[name] = Encoder({key: tensor.to(device) for key, tensor in own.items()}, sizes.shape, dtype)
-    return encoders, added
+        tables[name] = torch.cat([rows, torch.stack(extra)]) if extra else rows
+    return tables, added
 
 
 def _resolved(precision: Precision, device: torch.device) -> Precision:
