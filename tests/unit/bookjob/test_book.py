@@ -61,7 +61,8 @@ def told_of(pieces: Iterable[bytes]) -> str:
 )
 @example(b"\xef\xbb\xbfa\n\xe2\x82", 1)
 def test_a_file_is_told_the_same_in_whatever_pieces_it_is_read(content: bytes, size: int) -> None:
-    content = b"A fox.\n" * 2 + content  # what other formats start with is in the first piece
+    # What other formats start with is in the first piece, and of two faults the nearer piece has the first.
+    content = b"A fox.\n" * 2 + content.replace(b"\0", b"")
     pieces = [content[:14], *(content[at : at + size] for at in range(14, len(content), size))]
 
     assert told_of(pieces) == told_of([content])
