@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -219,3 +220,10 @@ def test_web_pages_may_use_all_that_the_api_reads_and_tells_where_they_are_allow
 @pytest.mark.parametrize("resource", ["Api", "Bucket"])
 def test_by_default_no_web_page_may(resource: str) -> None:
     assert "CorsConfiguration" not in Template.read().under({}).properties(resource)
+
+
+def test_the_page_on_the_cloud_knows_every_parameter_and_its_default() -> None:
+    page = Path("docs/cloud.md").read_text(encoding="utf-8")
+    for name, parameter in TEMPLATE.body["Parameters"].items():
+        default = f"`{parameter['Default']}`" if parameter["Default"] != "" else "empty"
+        assert f"| `{name}` | {default} | {parameter['Description']}" in page, name
