@@ -10,20 +10,20 @@ from bookjob.exit_codes import ExitCode
 
 
 @contextmanager
-def in_words(interrupted: str) -> Iterator[None]:
-    """End a command that cannot go on with the sentence that says why; Ctrl-C ends it well, with `interrupted`."""
+def in_words(interrupted: str, code: ExitCode = ExitCode.OK) -> Iterator[None]:
+    """End a command that cannot go on with the sentence that says why; Ctrl-C ends it with `interrupted`."""
     try:
         from infra.local.errors import LocalStackError, NoSuchPack, PackRefused
     except ModuleNotFoundError as missing:
         raise not_installed(missing) from missing
-    codes: dict[type[LocalStackError], ExitCode] = {NoSuchPack: ExitCode.USAGE, PackRefused: ExitCode.JOB_FAILED}
+    refusals: dict[type[LocalStackError], ExitCode] = {NoSuchPack: ExitCode.USAGE, PackRefused: ExitCode.JOB_FAILED}
     try:
         yield
     except KeyboardInterrupt:
         say(interrupted)
-        raise typer.Exit(ExitCode.OK) from None
+        raise typer.Exit(code) from None
     except LocalStackError as error:
-        raise refusal(str(error), codes.get(type(error), ExitCode.UNREACHABLE)) from error
+        raise refusal(str(error), refusals.get(type(error), ExitCode.UNREACHABLE)) from error
     except ModuleNotFoundError as missing:
         raise not_installed(missing) from missing
 

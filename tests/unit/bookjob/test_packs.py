@@ -14,6 +14,7 @@ from bookjob import cli
 from bookjob.exit_codes import ExitCode
 from gpu_worker.packs.places import MINI
 from gpu_worker.packs.published import PUBLISHED
+from tests.standins import TINY, lay_out
 
 Command = Callable[..., Result]
 
@@ -92,6 +93,21 @@ def test_pull_says_what_to_do_where_the_files_cannot_be_reached(packs: Command) 
     assert "bookjob packs pull small --from FOLDER" in refused.stderr
     for name in PUBLISHED["small"].files.values():
         assert f"http://127.0.0.1:1/models/{name}" in refused.stderr
+
+
+def test_pull_makes_a_pack_of_a_folders_files_and_leaves_a_sound_one_alone(
+    packs: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(PUBLISHED, "small", TINY)
+    pulled = packs("pull", "small", "--from", lay_out(TINY, tmp_path / "models"))
+    assert pulled.exit_code == ExitCode.OK
+    assert "Upstream publishes no checksums" in pulled.stderr
+    again = packs("pull", "small")
+    assert (again.exit_code, "It was here already, and whole." in again.stderr) == (ExitCode.OK, True)
+    assert packs("verify", "small").stdout.startswith("ok small: ")
+
+    (tmp_path / "home" / "packs" / "small" / "vocab.txt").unlink()
+    assert packs("pull", "small").exit_code == ExitCode.UNREACHABLE
 
 
 def test_pull_knows_upstreams_packs_alone(packs: Command) -> None:

@@ -11,43 +11,28 @@ from gpu_worker.engine.errors import PackError
 from gpu_worker.engine.layout import Model
 from gpu_worker.engine.manifest import read_manifest
 from gpu_worker.engine.pack import load_pack, read_weights
-from gpu_worker.engine.upstream_layout import export
+from gpu_worker.engine.upstream_layout import sizes_of
 from gpu_worker.packs import download
 from gpu_worker.packs.errors import ChecksumMismatch, DownloadFailed
 from gpu_worker.packs.places import find
-from gpu_worker.packs.published import PUBLISHED, Published
+from gpu_worker.packs.published import PUBLISHED
 from gpu_worker.packs.pull import RECORD, Pulled, pull
 from gpu_worker.packs.store import PackStore
-from tests.unit.engine import tiny
+from tests.standins import TINY, lay_out
 
 from .file_server import Files, serving
-
-#: As upstream names its files; the sizes are those of the stand-ins.
-SMALL = Published(
-    "small",
-    {
-        Model.TAGGER: "entities_google_bert_uncased_L-4_H-32_A-4-v1.0.model",
-        Model.COREF: "coref_google_bert_uncased_L-2_H-16_A-2-v1.0.model",
-        Model.SPEAKER: "speaker_google_bert_uncased_L-2_H-32_A-4-v1.0.1.model",
-    },
-    {"entities": {"f1": 88.2}},
-)
 
 
 @pytest.fixture(scope="module")
 def upstreams(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of upstream's three files, with the buffer of positions that its own have."""
-    folder = tmp_path_factory.mktemp("upstream")
-    for model, path in export(load_pack(tiny.make(folder / "tiny"), "cpu"), folder / "export").items():
-        state = torch.load(path, weights_only=True) | {"bert.embeddings.position_ids": torch.arange(512)[None]}
-        torch.save(state, folder / SMALL.files[model])
-    return folder
+    return lay_out(TINY, tmp_path_factory.mktemp("upstream"))
 
 
 @pytest.fixture
 def files(upstreams: Path) -> Iterator[Files]:
     with serving() as files:
-        files.content = {name: (upstreams / name).read_bytes() for name in SMALL.files.values()}
+        files.content = {name: (upstreams / name).read_bytes() for name in TINY.files.values()}
         yield files
 
 
@@ -57,22 +42,24 @@ def store(tmp_path: Path) -> PackStore:
 
 
 def fetch(store: PackStore, files: Files, **more: Path) -> Pulled:
-    return pull(SMALL, store, lambda *_: None, address=files.url, **more)
+    return pull(TINY, store, lambda *_: None, address=files.url, **more)
 
 
 def test_what_was_downloaded_is_a_pack_with_upstreams_weights(store: PackStore, files: Files, upstreams: Path) -> None:
     heard: list[tuple[str, int, int | None]] = []
-    pull(SMALL, store, lambda *told: heard.append(told), address=files.url)
+    pull(TINY, store, lambda *told: heard.append(told), address=files.url)
     (small,) = [pack for pack in store.installed() if pack.name == "small"]
     assert (small.manifest and small.manifest.version, small.fault) == ("1.0.1", None)
-    assert small.manifest.scores == SMALL.scores
+    assert small.manifest.scores == TINY.scores
     pack = load_pack(small.folder, "cpu")
-    assert {model: pack.manifest.encoder_of(model).shape for model in Model} == tiny.SHAPES
+    assert {model: pack.manifest.encoder_of(model).shape for model in Model} == {
+        model: sizes_of(name) for model, name in TINY.files.items()
+    }
     weights = read_weights(small.folder, read_manifest(small.folder))
-    state = torch.load(upstreams / SMALL.files[Model.COREF], weights_only=True)
+    state = torch.load(upstreams / TINY.files[Model.COREF], weights_only=True)
     assert torch.equal(weights["coref.mention_mention1.weight"], state["mention_mention1.weight"])
     assert torch.equal(weights["coref.added_embeddings"], state["bert.embeddings.word_embeddings.weight"][-1:])
-    assert {name for name, _, _ in heard} == set(SMALL.files.values())
+    assert {name for name, _, _ in heard} == set(TINY.files.values())
     assert sorted(path.name for path in store.folder.iterdir()) == ["small"]
 
 
@@ -82,7 +69,7 @@ def test_the_first_download_is_recorded_and_later_ones_are_checked_against_it(st
     assert first.sums == {name: hashlib.sha256(content).hexdigest() for name, content in files.content.items()}
     assert fetch(store, files).checked_against == store.folder / "small" / RECORD
 
-    name = SMALL.files[Model.SPEAKER]
+    name = TINY.files[Model.SPEAKER]
     files.content[name] += b"more"
     with pytest.raises(ChecksumMismatch, match=rf"{name} has SHA-256 .* has {first.sums[name]}"):
         fetch(store, files)
@@ -104,7 +91,7 @@ def test_a_list_of_checksums_decides_what_is_taken(store: PackStore, files: File
 
 
 def test_a_file_that_is_no_model_is_refused_and_fetched_anew_the_next_time(store: PackStore, files: Files) -> None:
-    name = SMALL.files[Model.COREF]
+    name = TINY.files[Model.COREF]
     content = files.content[name]
     files.content[name] = b"<html>The site is being moved.</html>"
     with pytest.raises(PackError, match="tensors alone"):
@@ -124,8 +111,8 @@ def test_a_server_that_gives_up_loses_nothing_that_arrived(
     files.asked.clear()
     fetch(store, files)
     assert [(name, wanted) for name, wanted, _ in files.asked] == [
-        (SMALL.files[Model.COREF], "bytes=100000-"),
-        (SMALL.files[Model.SPEAKER], None),
+        (TINY.files[Model.COREF], "bytes=100000-"),
+        (TINY.files[Model.SPEAKER], None),
     ]
 
 
@@ -133,7 +120,7 @@ def test_files_of_a_folder_need_no_network(store: PackStore, upstreams: Path, fi
     fetch(store, files, source=upstreams)
     assert files.asked == []
     assert store.usable() == {"mini", "small"}
-    assert (upstreams / SMALL.files[Model.TAGGER]).exists()
+    assert (upstreams / TINY.files[Model.TAGGER]).exists()
 
 
 def test_a_folder_without_all_files_is_told_what_it_lacks(store: PackStore, tmp_path: Path, files: Files) -> None:
