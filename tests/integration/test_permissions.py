@@ -37,6 +37,7 @@ from jobs.queue import JobQueue
 from jobs.request import JobRequest
 from jobs.service import JobService
 from jobs.settings import Settings
+from jobs.situation import situation
 from jobs.upkeep import clear_after, keep_up
 from jobs.upload_forms import UploadForm, upload_form
 from jobs.uploads import requested
@@ -298,6 +299,7 @@ def test_the_janitor_may_do_all_its_duties(root: JobService, janitor: JobService
     )
     later = replace(janitor, clock=lambda: utc_now() + timedelta(hours=2))
     counts, failures = keep_up(later)
+    assert situation(later)["WorkerHeard"] == 0
     assert failures == []
     assert counts["JobsTakenBack"] >= 1
     assert counts["JobsSwept"] >= 1
