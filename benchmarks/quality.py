@@ -42,12 +42,13 @@ def main() -> None:
     given = evaluate(engine.pack, Split(novels, brown))
     texts = [annotated(novel, arguments.data / "litbank") for novel in novels]
     whole = quality_end_to_end.evaluate(engine, texts)
+    seconds = time.monotonic() - started
     if arguments.json:
         print(json.dumps({"given": given, "end_to_end": whole}))
         return
     quotes = sum(len(novel.quotes) for novel in novels)
-    print(f"{engine.pack.name} {engine.pack.version} on {arguments.split}: {len(novels)} novels, {quotes} quotes, ")
-    print(f"{len(brown)} texts of SemCor; {time.monotonic() - started:.0f} s\n")
+    texts_read = f"{len(novels)} novels with {quotes} quotes, {len(brown)} texts of SemCor"
+    print(f"{engine.pack.name} {engine.pack.version} on {arguments.split}: {texts_read}, {seconds:.0f} s\n")
     told = engine.pack.manifest.scores if arguments.split == "test" else {}
     print(f"{'':28}{'measured':>9}{'manifest':>10}{'end to end':>12}")
     for task in [*given, *(task for task in whole if task not in given)]:

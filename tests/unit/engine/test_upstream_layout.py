@@ -67,6 +67,23 @@ def test_what_is_no_checkpoint_of_tensors_is_refused_unread(
         upstream_layout.read_checkpoints(exported)
 
 
+class _Trap:
+    """Leaves a trace where it is unpickled."""
+
+    def __init__(self, trace: Path) -> None:
+        self._trace = trace
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return Path.touch, (self._trace,)
+
+
+def test_code_in_a_checkpoint_does_not_run(exported: dict[Model, Path], tmp_path: Path) -> None:
+    torch.save({"weights": _Trap(tmp_path / "ran")}, exported[Model.SPEAKER])
+    with pytest.raises(PackError, match="tensors alone"):
+        upstream_layout.read_checkpoints(exported)
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_checkpoint_of_another_model_is_refused(pack: Pack, exported: dict[Model, Path], tmp_path: Path) -> None:
     swapped = {**exported, Model.SPEAKER: exported[Model.COREF]}
     with pytest.raises(PackError, match="the models need"):
