@@ -5,8 +5,8 @@ import inspect
 from functions.api.errors import SHAPES
 from jobs import errors
 
-#: Errors that only the worker meets.
-THE_WORKERS_OWN = {errors.LeaseLost}
+#: Errors that only the worker meets, and only whoever delivers callbacks.
+THE_WORKERS_OWN = {errors.LeaseLost, errors.CallbackTaken}
 
 #: Errors of API keys: one that whoever asks for them answers, and one that only their operator meets.
 THE_DOORS_OWN = {errors.InvalidKey, errors.NoSuchKey}
