@@ -134,6 +134,12 @@ def test_a_head_of_a_large_result_gets_its_head() -> None:
     assert (answer.status_code, answer.headers["content-type"], answer.content) == (200, "application/json", b"")
 
 
+def test_a_head_is_not_told_a_length_that_no_get_has() -> None:
+    head = httpx.Response(200, headers={"content-length": "0", "etag": "7"}, stream=httpx.ByteStream(b""))
+    answer = ask(lambda _: head, "HEAD")
+    assert (answer.headers["etag"], answer.headers.get("content-length")) == ("7", None)
+
+
 def test_watchers_take_no_place_from_those_who_want_an_answer_now() -> None:
     async def exchange() -> httpx.Response:
         def never(request: httpx.Request) -> httpx.Response:
