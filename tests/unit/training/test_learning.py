@@ -99,3 +99,16 @@ def test_only_what_no_network_reads_gets_no_gradient(examples: Examples) -> None
             break
     unread = {name for name, tensor in weights.items() if tensor.grad is None}
     assert unread == {f"{Model.COREF}.gender_embeddings.weight"}
+
+
+def test_the_encoder_reads_alike_with_and_without_gradients() -> None:
+    builder = tiny.builder()
+    weights = builder.foundation.fresh(1)
+    tokenizer = builder.tokenizers[Model.TAGGER]
+    ids = torch.tensor([tokenizer.id_of("[CLS]"), *range(5, 12), tokenizer.id_of("[SEP]"), *range(12, 15)])
+    lengths = np.array([9, 3])
+    still = builder.pack(weights).tagger.encoder.states(ids, lengths, last=2)
+    live = {name: tensor.requires_grad_() for name, tensor in weights.items()}
+    moving = builder.in_training(live, dropout=0.0).tagger.encoder.states(ids, lengths, last=2)
+    for one, other in zip(still, moving, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-4)
