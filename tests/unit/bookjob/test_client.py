@@ -1,11 +1,8 @@
 """Both clients against a scripted service: what it sends, what it repeats, what it raises."""
 
-import asyncio
 import inspect
-import tracemalloc
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import httpx
 import pytest
@@ -290,57 +287,6 @@ def test_waiting_for_an_unknown_job_ends_at_once(client: Client, service: Script
         client.wait(JOB_ID)
 
 
-def test_a_large_result_is_fetched_from_storage_without_showing_it_the_key(connect: Connect, tmp_path: Path) -> None:
-    asked = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request)
-        if request.url.host == "localhost":
-            return httpx.Response(303, headers={"Location": "https://storage.example/result?signature=s"})
-        return httpx.Response(200, content=b"stored")
-
-    connect(answer, api_key="secret").download_result(JOB_ID, tmp_path / "result.json")
-
-    assert (tmp_path / "result.json").read_bytes() == b"stored"
-    assert asked[0].headers["X-API-Key"] == "secret"
-    assert "X-API-Key" not in asked[1].headers
-
-
-class BrokenBody(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A body whose connection breaks after its first bytes."""
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield b"half"
-        raise httpx.ReadError("the connection broke")
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for part in self:
-            yield part
-
-
-def test_a_download_that_breaks_is_begun_anew(client: Client, service: ScriptedService, tmp_path: Path) -> None:
-    service.files["tokens"] = b"all of it"
-    service.fail("GET", "tokens", httpx.Response(200, stream=BrokenBody()))
-
-    client.download_file(JOB_ID, "tokens", tmp_path / "emma.tokens")
-
-    assert (tmp_path / "emma.tokens").read_bytes() == b"all of it"
-
-
-def test_a_download_that_fails_leaves_the_earlier_file_alone(
-    client: Client, service: ScriptedService, tmp_path: Path
-) -> None:
-    earlier = tmp_path / "emma.tokens"
-    earlier.write_bytes(b"earlier")
-    service.fail("GET", "tokens", *[httpx.Response(200, stream=BrokenBody()) for _ in range(4)])
-
-    with pytest.raises(errors.ServiceUnreachable):
-        client.download_file(JOB_ID, "tokens", earlier)
-
-    assert [file.name for file in tmp_path.iterdir()] == ["emma.tokens"]
-    assert earlier.read_bytes() == b"earlier"
-
-
 def test_an_id_cannot_name_another_path(client: Client, service: ScriptedService) -> None:
     client.status("../stats?x=")
 
@@ -369,95 +315,6 @@ def test_the_environment_names_the_service_and_the_key(
 
     assert str(service.requests[0].url) == "https://books.example/prod/v1/jobs/stats"
     assert service.requests[0].headers["X-API-Key"] == "secret"
-
-
-class Words(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A body of 400,000 bytes."""
-
-    def __iter__(self) -> Iterator[bytes]:
-        for _ in range(4):
-            yield b"word" * 25_000
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for part in self:
-            yield part
-
-
-def test_a_download_tells_how_far_it_is(client: Client, service: ScriptedService, tmp_path: Path) -> None:
-    service.fail("GET", "tokens", httpx.Response(200, headers={"Content-Length": "400000"}, stream=Words()))
-    told: list[tuple[int, int | None]] = []
-
-    client.download_file(JOB_ID, "tokens", tmp_path / "t", on_progress=lambda done, total: told.append((done, total)))
-
-    assert told == [(done, 400_000) for done in (100_000, 200_000, 300_000, 400_000)]
-
-
-def test_a_link_that_storage_refuses_is_told_as_such(connect: Connect, tmp_path: Path) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        if request.url.host == "localhost":
-            return httpx.Response(303, headers={"Location": "https://storage.example/result?signature=s"})
-        return httpx.Response(403, text="<Error><Message>Request has expired</Message></Error>")
-
-    with pytest.raises(errors.NotAllowed, match="storage refused the download: Request has expired"):
-        connect(answer).download_result(JOB_ID, tmp_path / "result.json")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_storage_that_cannot_be_reached_is_named_without_its_signature(connect: Connect) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        if request.url.host == "localhost":
-            return httpx.Response(303, headers={"Location": "https://storage.example/result?signature=s"})
-        raise httpx.ConnectError("refused")
-
-    with pytest.raises(errors.StorageUnreachable, match=r"the service's storage, storage\.example \(no connection\)"):
-        connect(answer).result(JOB_ID)
-
-
-class Stalling(httpx.AsyncByteStream):
-    """A body that never goes on."""
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield b"half"
-        await asyncio.sleep(3600)
-
-
-def test_an_awaited_download_that_is_called_off_leaves_no_trace(tmp_path: Path) -> None:
-    async def give_up() -> None:
-        transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=Stalling()))
-        async with AsyncClient(transport=transport) as client:
-            download = asyncio.create_task(client.download_result(JOB_ID, tmp_path / "result.json"))
-            while not list(tmp_path.iterdir()):
-                await asyncio.sleep(0)
-            download.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await download
-
-    asyncio.run(give_up())
-    assert list(tmp_path.iterdir()) == []
-
-
-class Large(httpx.SyncByteStream):
-    """A body of 32 MiB that is made as it is sent."""
-
-    def __iter__(self) -> Iterator[bytes]:
-        for _ in range(512):
-            yield bytes(64 * 1024)
-
-
-def peak_of(action: Callable[[], object]) -> int:
-    """Return how many bytes of memory an action takes at most."""
-    tracemalloc.start()
-    try:
-        action()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
-def test_a_result_is_never_whole_in_memory(tmp_path: Path) -> None:
-    with Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, stream=Large()))) as client:
-        assert peak_of(lambda: client.download_result(JOB_ID, tmp_path / "result.json")) < 8_000_000
-    assert (tmp_path / "result.json").stat().st_size == 512 * 64 * 1024
 
 
 def test_both_clients_have_the_same_calls() -> None:
