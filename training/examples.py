@@ -99,6 +99,7 @@ class Examples:
         self._brown = [_brown_tags(text, builder) for text in brown]
         tokenizer = builder.tokenizers[Model.TAGGER]
         self._frame = tokenizer.id_of("[CLS]"), tokenizer.id_of("[SEP]")
+        # Quotes are folded by the tokeniser that a network carries; any weights will do.
         self._speaker = builder.pack(builder.foundation.fresh(0)).speaker
 
     def steps(self) -> Iterator[Step]:

@@ -15,6 +15,8 @@ from training.recipe import Recipe
 #: The row of WordNet's embedding for what is no word.
 _NO_WORD = 0
 _NOBODY = -1
+#: How often a speaker is kept back, so that quotes whose speaker nobody found are known too.
+_HIDDEN = 0.15
 
 
 def losses(networks: Networks, step: Step, recipe: Recipe, rng: np.random.Generator) -> Mapping[str, Tensor]:
@@ -53,10 +55,6 @@ def _supersense_loss(networks: Networks, step: BrownStep) -> Tensor:
     tags = stretch.spread(step.of.tags, tagger.supersense_tags.outside)
     senses = stretch.spread(step.of.senses, _NO_WORD)
     return tagger_loss.supersense_loss(tagger, words, stretch.counts, tags, senses)
-
-
-#: How often a speaker is kept back, so that quotes whose speaker nobody found are known too.
-_HIDDEN = 0.15
 
 
 def _chains(step: NovelStep, rng: np.random.Generator) -> Chains | None:
