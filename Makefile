@@ -117,9 +117,14 @@ $(VENV)/test: requirements-dev.lock $(VENV)/run
 	@$(PIP) install --no-deps --require-hashes -r requirements-dev.lock
 	@touch $@
 
-# `sam build` calls this for each function of template.yaml, with the folder to fill in ARTIFACTS_DIR.
+# `sam build` calls this for each function of template.yaml, with the folder to fill in ARTIFACTS_DIR. botocore describes
+# every service of AWS, 27 MB of them; kept are those that the functions call.
+LAMBDA := --platform manylinux2014_aarch64 --python-version 3.12
+CALLED := dynamodb s3 sqs sts
 build-%:
-	python3 -m pip install --quiet --require-hashes --no-deps --only-binary=:all: --platform manylinux2014_aarch64 \
-		--implementation cp --python-version 3.12 -r functions/requirements.lock --target "$(ARTIFACTS_DIR)"
+	python3 -m pip install --quiet --require-hashes --no-deps --no-compile --only-binary=:all: --implementation cp \
+		$(LAMBDA) -r functions/requirements.lock --target "$(ARTIFACTS_DIR)"
+	find "$(ARTIFACTS_DIR)/botocore/data" -mindepth 1 -maxdepth 1 -type d $(CALLED:%=! -name %) -exec rm -rf {} +
+	rm -rf "$(ARTIFACTS_DIR)/boto3/examples"
 	cp -R functions jobs "$(ARTIFACTS_DIR)"
 	find "$(ARTIFACTS_DIR)" -name __pycache__ -prune -exec rm -rf {} +
