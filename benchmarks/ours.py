@@ -9,6 +9,8 @@ import resource
 import time
 from pathlib import Path
 
+import psutil
+
 from benchmarks.floor import encoder_flops, product_rate
 from gpu_worker.engine import Engine, Options, Progress
 
@@ -66,8 +68,10 @@ def main() -> None:
 
 
 def peak_bytes() -> int:
-    """Return the most memory that this process held, and its largest child."""
-    return 1024 * sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    """Return the most memory that this process held, and each of its children."""
+    children = (Path(f"/proc/{child.pid}/status").read_text() for child in psutil.Process().children())
+    peaks = [int(line.split()[1]) for status in children for line in status.splitlines() if line.startswith("VmHWM")]
+    return 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + sum(peaks))
 
 
 if __name__ == "__main__":

@@ -48,8 +48,10 @@ class Engine:
         from gpu_worker.engine.pack import Precision, load_pack
         from gpu_worker.engine.second_parser import SecondParser
 
+        second = SecondParser()
+        second.start()  # it loads spaCy while this process does the same
         pack = load_pack(pack_folder, device=device, precision=Precision(precision))
-        return cls(syntax.load(), SecondParser(), pack)
+        return cls(syntax.load(), second, pack)
 
     @property
     def pack(self) -> "Pack":
