@@ -174,6 +174,8 @@ def looking_after(root: JobService, deployment: Deployment) -> None:
     called_off, done = submitted(root, callback_url="https://example.com/a"), completed(root)
     root.store.claim(called_off, "gone", utc_now() - timedelta(hours=1), LEASE)
     root.store.request_cancel(called_off)
+    submitted(root)
+    root.store.cancel(submitted(root, callback_url="https://example.com/b"), utc_now())
     root.store.client.update_item(
         TableName=root.store.table,
         Key={"pk": {"S": "queue"}},
