@@ -48,7 +48,8 @@ def notify(record: SQSRecord) -> None:
     callback = notifier().deliver(callback_id) if callback_id is not None else None
     if callback is None:
         return
-    metrics.add_metric(COUNTED[callback.state], MetricUnit.Count, 1)
+    for state, name in COUNTED.items():  # a zero tells an alarm that there was an attempt, and it did not go so
+        metrics.add_metric(name, MetricUnit.Count, int(state is callback.state))
     logger.info(
         "Tried a callback",
         callback_id=callback_id,

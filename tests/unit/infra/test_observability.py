@@ -11,8 +11,9 @@ from unittest.mock import Mock
 
 import httpx
 import pytest
+from botocore.exceptions import BotoCoreError
 
-from functions.api import routes
+from functions.api import connections, routes
 from functions.dead_letter import handler as dead_letter
 from functions.janitor import handler as janitor
 from functions.notify import handler as notify
@@ -20,8 +21,12 @@ from gpu_worker import metrics
 from gpu_worker.logs import SERVICE
 from gpu_worker.timeline import StageRun
 from infra.local.template import PROJECT, Template
+from jobs.callbacks.model import Callback
+from jobs.callbacks.queue import CallbackDue
 from jobs.errors import QueueFull
 from jobs.model import Job, Status
+from jobs.rate_limits import Allowance
+from jobs.settings import Settings
 from jobs.upkeep import DUTIES
 from tests.conftest import SettableClock
 from tests.contract.transport import LambdaContext, invoke, to_event
@@ -95,6 +100,12 @@ def have_the_api_speak(monkeypatch: pytest.MonkeyPatch) -> None:
     for error in (QueueFull(10), RuntimeError("broken")):
         monkeypatch.setattr(routes, "jobs", fail_with(error))
         invoke(to_event(httpx.Request("GET", "https://service/ready")))
+    monkeypatch.setattr(connections, "keys", lambda: None)
+    monkeypatch.setattr(connections, "jobs", lambda: Mock(settings=Settings(table="", bucket="", queue_url="")))
+    empty = Allowance(granted=False, limit=1, remaining=0, reset=1, retry_after=1)
+    for limits in (Mock(take=Mock(return_value=empty)), Mock(take=Mock(side_effect=BotoCoreError()))):
+        monkeypatch.setattr(connections, "rate_limits", lambda limits=limits: limits)
+        invoke(to_event(httpx.Request("GET", "https://service/v1/jobs")))
 
 
 def have_the_janitor_speak(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,9 +121,18 @@ def have_dead_letters_speak() -> None:
     dead_letter.handler({"Records": [record]}, LambdaContext())
 
 
-def have_the_worker_speak() -> None:
+def have_callbacks_speak(monkeypatch: pytest.MonkeyPatch) -> None:
+    callback = Callback.of(ended_job())
+    assert callback is not None
+    monkeypatch.setattr(notify, "notifier", lambda: Mock(deliver=lambda _: callback.refused("it answered 410")))
+    body = CallbackDue(callback_id=callback.callback_id).model_dump_json()
+    record = {"messageId": "1", "body": body, "eventSource": "aws:sqs", "attributes": {}}
+    notify.handler({"Records": [record]}, LambdaContext())
+
+
+def ended_job() -> Job:
     now = SettableClock().now
-    job = Job(
+    return Job(
         job_id="job",
         tenant="public",
         status=Status.COMPLETED,
@@ -125,7 +145,13 @@ def have_the_worker_speak() -> None:
         attempt=1,
         token_count=6,
         processing_time_ms=3,
+        completed_at=now,
+        callback_url="https://receiver.example/",
     )
+
+
+def have_the_worker_speak() -> None:
+    now, job = SettableClock().now, ended_job()
     metrics.job_claimed(job, now)
     metrics.attempt_failed(job)
     metrics.stage_done(job, StageRun("tagging", now, now + timedelta(seconds=1)))
@@ -135,11 +161,12 @@ def have_the_worker_speak() -> None:
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> set[tuple[str, str]]:
     """Every metric of our own as its emitter really tells it, behind the service that it tells it as."""
-    found: set[tuple[str, str]] = {("bookjob-notify", name) for name in notify.COUNTED.values()}
+    found: set[tuple[str, str]] = set()
     speakers: dict[str, Callable[[], None]] = {
         "bookjob-api": lambda: have_the_api_speak(monkeypatch),
         "bookjob-janitor": lambda: have_the_janitor_speak(monkeypatch),
         "bookjob-dead-letter": have_dead_letters_speak,
+        "bookjob-notify": lambda: have_callbacks_speak(monkeypatch),
         SERVICE: have_the_worker_speak,
     }
     for service, speak in speakers.items():
