@@ -111,7 +111,7 @@ def _coreference(pack: Pack, novels: Sequence[Novel]) -> dict[str, float]:
         )
         gold = scoring.clusters(dict(enumerate(novel.entities)))
         # As the engine and upstream do at the end of coreference: identical nominals are one.
-        predicted = scoring.clusters(dict(enumerate(names.merge_nominals(novel.mentions, found))))
+        predicted = scoring.clusters(dict(enumerate(names.merge_nominals(novel.mentions, found, compat=False))))
         for name, measure in measures.items():
             sums[name] += measure(gold, predicted).f1 / len(novels)
     average = sum(sums.values()) / len(sums)

@@ -230,7 +230,7 @@ class _Run:
             advance=advance,
             reader=reader,
         )
-        return names.merge_nominals(mentions, refs)
+        return names.merge_nominals(mentions, refs, compat=self.options.compat)
 
     def _describe(
         self, tokens: Sequence[Token], mentions: Sequence[Mention], refs: Sequence[int], named: NamesFound

@@ -31,6 +31,22 @@ _TITLE_SPELLINGS = {
     "mrs.": "mrs.", "mrs": "mrs.",
 }  # fmt: skip
 
+#: How people who do not speak standard English spell them, which upstream does not know.
+_DIALECT_SPELLINGS = {
+    "mester": "mr.", "maister": "mr.", "measter": "mr.", "mas'r": "mr.", "massa": "mr.", "marse": "mr.",
+    "missis": "mrs.", "mis'": "mrs.",
+}  # fmt: skip
+
+#: Titles before a first name that nobody shortens to a nickname: Kitty is no Lady Catherine.
+_RANKS = frozenset({"lady", "lord", "sir", "dame", "countess", "count", "princess", "prince", "queen", "king"})
+
+#: What is said to anyone or of no one in particular; two mentions of it need not mean one person.
+_ANYONE = frozenset({
+    "sir", "sirs", "ma'am", "madam", "miss", "my lord", "my lady", "my dear", "my dear sir", "my dear fellow", "my love",
+    "dear", "gentlemen", "ladies", "ladies and gentlemen", "no one", "nobody", "any one", "anyone", "anybody",
+    "some one", "someone", "somebody", "every one", "everyone", "everybody", "one",
+})  # fmt: skip
+
 #: A longer name is an error of the tagger, and not a name that others are short for.
 _LONGEST_NAME = 9
 #: The most words of a longer name that a mention of it may have.
@@ -50,27 +66,32 @@ def cluster(
 ) -> list[int]:
     """Return each mention's cluster, `UNRESOLVED` where names do not tell.
 
-    `in_quote` holds a flag for each token. `NARRATOR` is the first-person narrator; with `compat`, a book without
-    one gives that number to its first name, as upstream does.
+    `in_quote` holds a flag for each token. `NARRATOR` is the first-person narrator. With `compat`, a book without one
+    gives that number to its first name, titles in dialect are unknown, and a nickname may stand for a name with a
+    title of rank, all as in upstream.
     """
     lowest = NARRATOR if compat else NARRATOR + 1
     refs = _narrator(mentions, in_quote)
     refs = _identical_names(mentions, refs, lowest)
-    spellings = [_name_words(mention, tokens) for mention in mentions]
-    refs = _people(mentions, spellings, refs, lowest)
+    titles = _TITLE_SPELLINGS if compat else _TITLE_SPELLINGS | _DIALECT_SPELLINGS
+    spellings = [_name_words(mention, tokens, titles) for mention in mentions]
+    refs = _people(mentions, spellings, refs, lowest, compat=compat)
     return _merge_overlapping([" ".join(words) for words in spellings], refs)
 
 
-def merge_nominals(mentions: Sequence[Mention], refs: Sequence[int]) -> list[int]:
+def merge_nominals(mentions: Sequence[Mention], refs: Sequence[int], *, compat: bool) -> list[int]:
     """Give common nouns that read alike one cluster, the first one's (upstream's `NameCoref.cluster_noms`).
 
-    A mention that corefers with a moved noun moves with it.
+    A mention that corefers with a moved noun moves with it. With `compat`, forms of address and words such as
+    "no one" are merged too, into people who are nobody.
     """
     first_of: dict[str, int] = {}
     moved: dict[int, int] = {}
     for mention, ref in zip(mentions, refs, strict=True):
         if mention.prop == "NOM":
             text = mention.text.lower()
+            if text in _ANYONE and not compat:
+                continue
             if text in first_of:
                 moved[ref] = first_of[text]
             else:
@@ -102,17 +123,19 @@ def _identical_names(mentions: Iterable[Mention], refs: Sequence[int], lowest: i
     return resolved
 
 
-def _name_words(mention: Mention, tokens: Sequence[Token]) -> Name:
+def _name_words(mention: Mention, tokens: Sequence[Token], titles: Mapping[str, str]) -> Name:
     """Return a mention's capitalised nouns and titles, or all its words where it has none."""
     words = []
     for token in tokens[mention.start : mention.end + 1]:
-        title = _TITLE_SPELLINGS.get(token.word.lower())
+        title = titles.get(token.word.lower())
         if (title or token.pos in ("NOUN", "PROPN")) and token.word.lower()[0] != token.word[0]:
             words.append(title or token.word)
     return tuple(words or mention.text.split(" "))
 
 
-def _people(mentions: Sequence[Mention], spellings: Sequence[Name], refs: Sequence[int], lowest: int) -> list[int]:
+def _people(
+    mentions: Sequence[Mention], spellings: Sequence[Name], refs: Sequence[int], lowest: int, *, compat: bool
+) -> list[int]:
     """Resolve each person's name to the longest name that it can be short for (upstream's `name_cluster`).
 
     Of several the most recent wins, and of those never met the most frequent.
@@ -124,7 +147,7 @@ def _people(mentions: Sequence[Mention], spellings: Sequence[Name], refs: Sequen
     ]
     names = {index: " ".join(spellings[index]).lower() for index in people}
     counts = Counter(names.values())
-    full_names = _FullNames(counts)
+    full_names = _FullNames(counts, frozenset() if compat else _RANKS)
     numbers = itertools.count(max(lowest, max(refs, default=UNRESOLVED) + 1))
     clusters: dict[str, int] = {}
     last_met: dict[str, int] = {}
@@ -144,9 +167,11 @@ def _people(mentions: Sequence[Mention], spellings: Sequence[Name], refs: Sequen
 class _FullNames:
     """The names of a text that are short for no other, found by the words that a shorter form may keep."""
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], ranks: frozenset[str]) -> None:
+        """Take the names, and the titles that keep a name from having nicknames."""
+        self._ranks = ranks
         self._readings = _read_nicknames(names)
-        parts = _parts_of_others(self._readings)
+        parts = _parts_of_others(self._readings, ranks)
         #: For each word the full names that hold it, in the order in which the text first has them.
         self._holders: dict[str, list[tuple[str, Name]]] = defaultdict(list)
         for name, readings in self._readings.items():
@@ -159,17 +184,21 @@ class _FullNames:
     def of(self, name: str) -> list[str]:
         """Return the full names that `name` can be short for, the likelier reading of a nickname first."""
         if name not in self._found:
-            self._found[name] = list(dict.fromkeys(self._search(self._readings[name])))
+            self._found[name] = list(dict.fromkeys(self._search(name)))
         return self._found[name]
 
-    def _search(self, readings: Iterable[Name]) -> Iterator[str]:
-        for words in readings:
+    def _search(self, short: str) -> Iterator[str]:
+        for words in self._readings[short]:
             if len(words) > _LONGEST_VARIANT or (len(words) == 1 and words[0] in _TITLES):
                 continue
             rarest = min(words, key=lambda word: len(self._holders.get(word, ())))
             for name, reading in self._holders.get(rarest, ()):
-                if _keeps_order(words, reading):
+                if _keeps_order(words, reading) and not (_is_nickname(short, words) and self._ranks & set(reading)):
                     yield name
+
+
+def _is_nickname(name: str, reading: Name) -> bool:
+    return name.split(" ") != list(reading)
 
 
 def _keeps_order(words: Name, name: Name) -> bool:
@@ -199,8 +228,11 @@ def _read_nicknames(names: Iterable[str]) -> dict[str, list[Name]]:
     return readings
 
 
-def _parts_of_others(readings: Mapping[str, Sequence[Name]]) -> set[str]:
-    """Return the names of which some reading's words are fewer than, and among, those of another name's."""
+def _parts_of_others(readings: Mapping[str, Sequence[Name]], ranks: frozenset[str]) -> set[str]:
+    """Return the names of which some reading's words are fewer than, and among, those of another name's.
+
+    A nickname is no part of a name with one of the titles `ranks`.
+    """
     owners: dict[frozenset[str], set[str]] = defaultdict(set)
     for name, ways in readings.items():
         for words in ways:
@@ -212,8 +244,11 @@ def _parts_of_others(readings: Mapping[str, Sequence[Name]]) -> set[str]:
     parts: set[str] = set()
     for bag, owned_by in owners.items():
         rarest = min(bag, key=lambda word: len(holders[word]))
-        larger = [owners[other] for other in holders[rarest] if bag < other]
-        parts.update(name for name in owned_by if any(others != {name} for others in larger))
+        larger = [other for other in holders[rarest] if bag < other]
+        for name in owned_by:
+            barred = ranks if bag != set(name.split(" ")) else frozenset()
+            if any(owners[other] != {name} and not (other & barred) for other in larger):
+                parts.add(name)
     return parts
 
 

@@ -126,7 +126,7 @@ def test_names_gender_and_characters_are_upstreams(upstream: Upstream, document:
     assert as_upstream(genders) == expected_genders
 
     clusters = [random.randrange(0, 9) if ref == names.UNRESOLVED else ref for ref in refs]
-    merged = names.merge_nominals(mentions, clusters)
+    merged = names.merge_nominals(mentions, clusters, compat=True)
     assert merged == upstream.names.cluster_noms(entities, list(clusters))
 
     expected_genders = inference.update_gender_from_coref(copy.deepcopy(expected_genders), entities, merged)

@@ -6,7 +6,7 @@ from gpu_worker.engine.names import NARRATOR, cluster, merge_nominals
 from tests.unit.engine.conftest import mentions_of, tokens_of
 
 
-def clusters(names: list[str]) -> list[int]:
+def clusters(names: list[str], *, compat: bool = False) -> list[int]:
     """Cluster a text that is nothing but names of people."""
     tokens = tokens_of(" ; ".join(names))
     spans, start = [], 0
@@ -14,7 +14,7 @@ def clusters(names: list[str]) -> list[int]:
         end = start + len(name.split()) - 1
         spans.append((start, end, "PROP", "PER"))
         start = end + 2
-    return cluster(tokens, mentions_of(tokens, *spans), bytes(len(tokens)), compat=False)
+    return cluster(tokens, mentions_of(tokens, *spans), bytes(len(tokens)), compat=compat)
 
 
 CASES = {
@@ -64,7 +64,26 @@ def test_clusters_that_are_spelt_alike_are_merged() -> None:
 def test_common_nouns_that_read_alike_are_one_and_take_their_pronouns_along() -> None:
     tokens = tokens_of("dog Dog it cat")
     mentions = mentions_of(tokens, *((place, place, "NOM", "PER") for place in (0, 1)), (2, 2, "PRON", "PER"))
-    assert merge_nominals(mentions, [4, 5, 5]) == [4, 4, 4]
+    assert merge_nominals(mentions, [4, 5, 5], compat=False) == [4, 4, 4]
+
+
+@pytest.mark.parametrize(("compat", "expected"), [(False, [4, 5, 5]), (True, [4, 4, 4])])
+def test_what_is_said_to_anyone_is_nobodys_name_but_in_compat(compat: bool, expected: list[int]) -> None:
+    tokens = tokens_of("sir Sir you")
+    mentions = mentions_of(tokens, *((place, place, "NOM", "PER") for place in (0, 1)), (2, 2, "PRON", "PER"))
+    assert merge_nominals(mentions, [4, 5, 5], compat=compat) == expected
+
+
+@pytest.mark.parametrize(("compat", "expected"), [(False, [1, 1, 1]), (True, [0, 1, 1])])
+def test_a_title_in_dialect_is_a_title_but_in_compat(compat: bool, expected: list[int]) -> None:
+    assert clusters(["Master Colin", "Mester Colin", "Colin"], compat=compat) == expected
+
+
+@pytest.mark.parametrize(("compat", "expected"), [(False, [1, 2, 1]), (True, [0, 0, 0])])
+def test_a_nickname_is_not_short_for_a_name_with_a_title_of_rank_but_in_compat(
+    compat: bool, expected: list[int]
+) -> None:
+    assert clusters(["Lady Catherine", "Kitty", "Lady Catherine"], compat=compat) == expected
 
 
 def test_time_grows_with_the_names_and_not_with_their_square() -> None:
