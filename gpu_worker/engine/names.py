@@ -42,7 +42,7 @@ _RANKS = frozenset({"lady", "lord", "sir", "dame", "countess", "count", "princes
 
 #: What is said to anyone or of no one in particular; two mentions of it need not mean one person.
 _ANYONE = frozenset({
-    "sir", "sirs", "ma'am", "madam", "miss", "my lord", "my lady", "my dear", "my dear sir", "my dear fellow", "my love",
+    "sir", "sirs", "ma'am", "madam", "miss", "my lord", "my lady", "my dear", "my dear sir", "my dear fellow",
     "dear", "gentlemen", "ladies", "ladies and gentlemen", "no one", "nobody", "any one", "anyone", "anybody",
     "some one", "someone", "somebody", "every one", "everyone", "everybody", "one",
 })  # fmt: skip
