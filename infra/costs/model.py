@@ -64,6 +64,17 @@ class Footprint:
     move_writes: int = 60
     percent_writes: int = 8
     beat_seconds: float = 20.0
+    #: Of each request, for the limit of its caller.
+    limit_writes: int = 1
+    #: Every job is called back once: write units of its record, put and changed twice with its entry in an index; read
+    #: units of it and the secret; messages sent, received and deleted; seconds of a receiver at half a gigabyte.
+    callback_writes: int = 12
+    callback_reads: int = 2
+    callback_messages: int = 3
+    callback_seconds: float = 1.0
+    #: The invocations of the function that queues it and of the one that sends it.
+    callback_invocations: int = 2
+    callback_log_bytes: float = 3_000
     #: Objects that a job writes and reads: the text, seven checkpoints, seven results.
     objects: int = 15
     #: Of logs, for each book and for each request.
@@ -75,7 +86,7 @@ class Footprint:
     #: For how many hours texts and results are kept.
     kept_hours: float = 1.0
     #: The metrics of our own, the stages' included; those that alarms read; interface endpoints, in one zone.
-    metrics: int = 40
+    metrics: int = 42
     alarm_metrics: int = 38
     endpoints: int = 8
     image_gb: float = 5.0
@@ -87,8 +98,9 @@ class Footprint:
     janitor_seconds: float = 0.5
     janitor_reads: int = 20
     janitor_log_bytes: float = 1_500
-    #: Lambda's own pollers: three queues, five pollers each, three long polls a minute.
-    lambda_polls_per_minute: int = 45
+    #: The queues that Lambda polls by itself; how often a minute each: five pollers, three long polls.
+    polled_queues: int = 3
+    polls_per_minute: int = 15
 
 
 FOOTPRINT: Final = Footprint()
@@ -184,6 +196,7 @@ def _requests(per_month: int, books: Books, wait: float, prices: Prices) -> Iter
     requests = math.ceil(size / 2**19) + FOOTPRINT.news + watched / FOOTPRINT.news_seconds + 2
     beats = work / FOOTPRINT.beat_seconds
     writes = FOOTPRINT.move_writes + FOOTPRINT.percent_writes * (FOOTPRINT.news + beats)
+    writes += requests * FOOTPRINT.limit_writes
     reads = requests * 2 + work  # a watched job is looked at twice a second, a running one once
     reads += 2 * watched
     logs = FOOTPRINT.book_log_bytes + requests * FOOTPRINT.request_log_bytes
@@ -195,10 +208,25 @@ def _requests(per_month: int, books: Books, wait: float, prices: Prices) -> Iter
         "Queue": (FOOTPRINT.messages + beats) * prices.fifo_request,
         "Logs": logs / GB * prices.log_gb,
         "Traces": requests * prices.trace,
+        "Callbacks": _callback(prices),
         "Results to the internet": books.tokens * FOOTPRINT.result_bytes / GB * prices.transfer_out_gb,
     }
     for what, dollars in each.items():
         yield Line("requests", what, per_month * dollars)
+
+
+def _callback(prices: Prices) -> float:
+    """Return what it costs to tell one receiver of one end."""
+    return math.fsum(
+        (
+            FOOTPRINT.callback_writes * prices.table_write_unit,
+            FOOTPRINT.callback_reads * prices.table_read_unit,
+            FOOTPRINT.callback_messages * prices.queue_request,
+            FOOTPRINT.callback_seconds * 0.5 * prices.lambda_gb_second,
+            FOOTPRINT.callback_invocations * (prices.lambda_request + prices.trace),
+            FOOTPRINT.callback_log_bytes / GB * prices.log_gb,
+        )
+    )
 
 
 def _storage(per_month: int, books: Books, prices: Prices) -> Iterator[Line]:
@@ -237,6 +265,5 @@ def _standing(machine: Machine, prices: Prices) -> Iterator[Line]:
     janitor = FOOTPRINT.janitor_seconds * 0.5 * prices.lambda_gb_second + prices.lambda_request
     janitor += FOOTPRINT.janitor_reads * prices.table_read_unit + FOOTPRINT.janitor_log_bytes / GB * prices.log_gb
     yield Line("standing", "Janitor", minutes * janitor)
-    yield Line(
-        "standing", "Lambda's looks at queues", minutes * FOOTPRINT.lambda_polls_per_minute * prices.queue_request
-    )
+    polls = FOOTPRINT.polled_queues * FOOTPRINT.polls_per_minute
+    yield Line("standing", "Lambda's looks at queues", minutes * polls * prices.queue_request)

@@ -118,7 +118,10 @@ def test_the_model_counts_what_the_templates_deploy() -> None:
             queries = template.properties(alarm).get("Metrics", [{"MetricStat": {}}])
             read_by_alarms += sum("MetricStat" in query for query in queries)
     assert read_by_alarms == FOOTPRINT.alarm_metrics
-    most = Template.read().body["Parameters"]["WorkerConcurrency"]["MaxValue"]
+    main = Template.read()
+    sources = map(main.properties, main.of_type("AWS::Lambda::EventSourceMapping"))
+    assert sum("Queue" in str(source["EventSourceArn"]) for source in sources) == FOOTPRINT.polled_queues
+    most = main.body["Parameters"]["WorkerConcurrency"]["MaxValue"]
     assert most == MOST_WORKERS
 
 

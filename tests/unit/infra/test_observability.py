@@ -264,6 +264,17 @@ def test_every_function_is_watched() -> None:
     assert watched == functions
 
 
+def test_the_errors_of_every_function_are_found_by_one_query() -> None:
+    logs = {
+        MAIN.properties(function)["LoggingConfig"]["LogGroup"]["Ref"]
+        for function in MAIN.of_type("AWS::Lambda::Function")
+    }
+    passed = MAIN.properties("ObservabilityStack")["Parameters"]
+    asked = {group["Ref"] for group in TEMPLATE.properties("ErrorQuery")["LogGroupNames"] if "Ref" in group}
+    assert asked == logs
+    assert all(passed[log] == {"Ref": log} for log in logs)
+
+
 def test_the_stack_gets_each_parameter_that_it_asks_for_and_no_other() -> None:
     passed = MAIN.properties("ObservabilityStack")["Parameters"].keys()
     asked = TEMPLATE.body["Parameters"]
