@@ -12,7 +12,7 @@ import asyncio
 import json
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -37,6 +37,9 @@ CONCURRENCY = 8
 
 #: How many requests may be held at once beside those because they wait for news (`Prefer: wait=20`) or for a result.
 HELD = 32
+
+#: The header by which a request says that it would rather be held than be answered at once.
+PREFER = b"prefer"
 
 #: The header by which a browser asks whether a page may ask.
 PREFLIGHT = b"access-control-request-method"
@@ -66,11 +69,12 @@ class Front:
 
     emulator: str
     api_id: str
-    api: httpx.AsyncClient
-    #: Requests that ask to be held, so that watchers take no place from those who want an answer now.
-    held: httpx.AsyncClient
-    #: Large results are fetched past the API, so that a slow reader holds none of its places.
-    objects: httpx.AsyncClient
+    client: httpx.AsyncClient
+    #: The places at the API; whoever comes later waits in order. The client's own pool could make them wait as well,
+    #: but it looks at everyone who waits whenever anything happens, which takes a core for two hundred callers.
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONCURRENCY))
+    #: Those of requests that ask to be held, so that watchers take no place from those who want an answer now.
+    held: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HELD))
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request; a connection's start and end need nothing."""
@@ -107,28 +111,42 @@ class Front:
         path = scope["raw_path"].decode("latin-1")
         query = scope["query_string"].decode("latin-1")
         url = f"{self.emulator}/_aws/execute-api/{self.api_id}/$default{path}{'?' if query else ''}{query}"
-        headers = _forwarded(scope)
-        api = self.held if _is_held(path, headers) else self.api
-        response = await api.send(httpx.Request(scope["method"], url, headers=headers, content=body), stream=True)
-        try:
-            if location := self._own_object(response):
+        places, headers = self._place(path, _forwarded(scope))
+        async with places:
+            request = httpx.Request(scope["method"], url, headers=headers, content=body)
+            response = await self.client.send(request, stream=True)
+            try:
+                if (location := self._own_object(response)) is None:
+                    await _relay(response.status_code, response.headers.raw, response.aiter_raw(), send)
+                    return
+            finally:
                 await response.aclose()
-                response = await self.objects.send(httpx.Request("GET", location), stream=True)
-                await _relay_object(response, scope, send)
-            else:
-                await _relay(response.status_code, response.headers.raw, response.aiter_raw(), send)
+        # Fetched past the API, so that a slow reader holds none of its places.
+        response = await self.client.send(httpx.Request("GET", location), stream=True)
+        try:
+            await _relay_object(response, scope, send)
         finally:
             await response.aclose()
+
+    def _place(self, path: str, headers: Headers) -> tuple[asyncio.Semaphore, Headers]:
+        """Return where a request waits for its turn, and its headers, which ask for no wait that there is no place for.
+
+        Whoever asks for news while all places for that are taken gets the news of this moment: a wait is a preference
+        (RFC 7240), and behind so many watchers it would take minutes.
+        """
+        if path == ANALYZE:
+            return self.held, headers
+        if not any(name == PREFER and b"wait" in value for name, value in headers):
+            return self.places, headers
+        if self.held.locked():
+            return self.places, [one for one in headers if one[0] != PREFER]
+        return self.held, headers
 
     def _own_object(self, response: httpx.Response) -> str | None:
         """Return the address of the stored object that the answer points to, if it is one of our own."""
         location: str = response.headers.get("location", "")
         is_own = response.status_code == HTTPStatus.SEE_OTHER and location.startswith(f"{self.emulator}/")
         return location if is_own else None
-
-
-def _is_held(path: str, headers: Headers) -> bool:
-    return path == ANALYZE or any(name == b"prefer" and b"wait" in value for name, value in headers)
 
 
 async def _tell_methods(path: str, send: Send) -> None:
@@ -230,13 +248,9 @@ async def run(port: int, emulator: str, api_id: str) -> None:
     config.graceful_timeout = 1
     config.include_server_header = False
     config.accesslog = None
-    async with _client(CONCURRENCY) as api, _client(HELD) as held, _client(None) as objects:
-        await serve(cast("ASGIFramework", Front(emulator, api_id, api, held, objects)), config)
-
-
-def _client(connections: int | None) -> httpx.AsyncClient:
-    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-    return httpx.AsyncClient(timeout=TIMEOUT, limits=limits, trust_env=False)
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    async with httpx.AsyncClient(timeout=TIMEOUT, limits=limits, trust_env=False) as client:
+        await serve(cast("ASGIFramework", Front(emulator, api_id, client)), config)
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ def ask(emulator: Handler, method: str = "GET", path: str = "/v1/jobs", **reques
 
     async def exchange() -> httpx.Response:
         upstream = httpx.AsyncClient(transport=httpx.MockTransport(emulator))
-        front = Front(EMULATOR, "ab12", api=upstream, held=upstream, objects=upstream)
+        front = Front(EMULATOR, "ab12", upstream)
         transport = httpx.ASGITransport(front)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
             headers = request.pop("headers", {"accept-encoding": "identity"})
@@ -140,18 +140,67 @@ def test_a_head_is_not_told_a_length_that_no_get_has() -> None:
     assert (answer.headers["etag"], answer.headers.get("content-length")) == ("7", None)
 
 
-def test_watchers_take_no_place_from_those_who_want_an_answer_now() -> None:
-    async def exchange() -> httpx.Response:
-        def never(request: httpx.Request) -> httpx.Response:
-            pytest.fail(f"held with the watchers: {request.headers}")
+class Crowd:
+    """A front over an emulator that tells how each request came, and answers none while its door is shut."""
 
-        api = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: says(200, "now")))
-        held = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: says(200, "news")))
-        none = httpx.AsyncClient(transport=httpx.MockTransport(never))
-        transport = httpx.ASGITransport(Front(EMULATOR, "ab12", api=api, held=held, objects=none))  # type: ignore[arg-type]
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
-            assert (await client.get("/v1/jobs/1")).json() == "now"
-            assert (await client.post("/v1/analyze")).json() == "news"
-            return await client.get("/v1/jobs/1", headers={"prefer": "wait=20"})
+    def __init__(self, *, places: int, held: int) -> None:
+        self.arrived: list[tuple[str, str | None]] = []
+        self.door = asyncio.Event()
+        upstream = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
+        front = Front(EMULATOR, "ab12", upstream, asyncio.Semaphore(places), asyncio.Semaphore(held))
+        transport = httpx.ASGITransport(front)  # type: ignore[arg-type]
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://localhost:8000")
 
-    assert asyncio.run(exchange()).json() == "news"
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.arrived.append((request.url.path.partition("$default")[2], request.headers.get("prefer")))
+        await self.door.wait()
+        return says(200)
+
+    async def ask(self, *requests: tuple[str, str, dict[str, str]]) -> None:
+        """Send the requests at once, note which of them arrive, and only then let them be answered."""
+        async with asyncio.TaskGroup() as asking:
+            for method, path, headers in requests:
+                asking.create_task(self.client.request(method, path, headers=headers))
+            for _ in range(50):
+                await asyncio.sleep(0)
+            self.arrived_at_once = list(self.arrived)
+            self.door.set()
+
+
+LOOK = ("GET", "/v1/jobs/1", {})
+WATCH = ("GET", "/v1/jobs/2", {"prefer": "wait=20"})
+ANALYZE = ("POST", "/v1/analyze", {})
+
+
+def in_a_crowd(*requests: tuple[str, str, dict[str, str]], places: int, held: int) -> Crowd:
+    async def exchange() -> Crowd:
+        crowd = Crowd(places=places, held=held)
+        await crowd.ask(*requests)
+        return crowd
+
+    return asyncio.run(exchange())
+
+
+def test_no_more_requests_reach_the_emulator_at_once_than_there_are_places_and_all_do_in_the_end() -> None:
+    crowd = in_a_crowd(*[LOOK] * 9, places=2, held=2)
+    assert len(crowd.arrived_at_once) == 2
+    assert len(crowd.arrived) == 9
+
+
+@pytest.mark.parametrize("waiting", [WATCH, ANALYZE])
+def test_whoever_waits_takes_no_place_from_those_who_want_an_answer_now(
+    waiting: tuple[str, str, dict[str, str]],
+) -> None:
+    crowd = in_a_crowd(waiting, waiting, LOOK, places=1, held=2)
+    assert len(crowd.arrived_at_once) == 3
+
+
+def test_a_watcher_for_whom_there_is_no_place_to_wait_is_answered_at_once() -> None:
+    crowd = in_a_crowd(WATCH, WATCH, places=1, held=1)
+    assert crowd.arrived_at_once == [("/v1/jobs/2", "wait=20"), ("/v1/jobs/2", None)]
+
+
+def test_an_analysis_waits_for_a_place_rather_than_be_answered_without_its_result() -> None:
+    crowd = in_a_crowd(ANALYZE, ANALYZE, places=1, held=1)
+    assert len(crowd.arrived_at_once) == 1
+    assert len(crowd.arrived) == 2
