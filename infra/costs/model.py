@@ -86,7 +86,7 @@ class Footprint:
     #: For how many hours texts and results are kept.
     kept_hours: float = 1.0
     #: The metrics of our own, the stages' included; those that alarms read; interface endpoints, in one zone.
-    metrics: int = 42
+    metrics: int = 41
     alarm_metrics: int = 38
     endpoints: int = 8
     image_gb: float = 5.0
