@@ -1,8 +1,11 @@
 """One suite of the HTTP contract for every place that the API runs in.
 
 It always runs against the Lambda function in this process, over moto; and against a live deployment as well where
-BOOKJOB_URL names one, with the key in BOOKJOB_API_KEY. Tests that need to be the worker themselves, or to break AWS,
-run in this process only.
+BOOKJOB_URL names one, with the key in BOOKJOB_API_KEY:
+
+    BOOKJOB_URL=http://localhost:8000 make test TESTS=tests/contract
+
+Tests that need to be the worker themselves, or to break AWS, run in this process only.
 """
 
 import io
@@ -92,8 +95,16 @@ def api(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
     if request.param == "in process":
         yield request.getfixturevalue("here")
         return
+    yield request.getfixturevalue("live")
+
+
+@pytest.fixture
+def live() -> Iterator[httpx.Client]:
+    """A client of the live deployment, with its key if it asks for one."""
+    if LIVE_URL is None:
+        pytest.skip("BOOKJOB_URL names no live deployment")
     key = {"X-API-Key": LIVE_KEY} if LIVE_KEY else {}
-    with httpx.Client(base_url=LIVE_URL or "", timeout=PATIENCE, headers=key) as client:
+    with httpx.Client(base_url=LIVE_URL, timeout=PATIENCE, headers=key) as client:
         yield client
 
 

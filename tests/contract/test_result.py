@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from functions.api.limits import RESPONSE_LIMIT, base64_size
-from tests.contract.conftest import LIVE_URL, PATIENCE
 from tests.contract.jobs_at_hand import RESULT, JobsAtHand
 from tests.contract.transport import invoke, to_event
 
@@ -153,15 +152,13 @@ def test_the_files_of_an_unfinished_job_are_not_there_yet(here: httpx.Client, at
     assert here.get(f"/v1/jobs/{at_hand.pending().job_id}/files/tokens").status_code == 425
 
 
-@pytest.mark.skipif(LIVE_URL is None, reason="BOOKJOB_URL names no live deployment with a worker")
 @pytest.mark.timeout(600)
-def test_a_live_worker_reads_a_text_and_its_result_has_the_contracts_columns() -> None:
-    with httpx.Client(base_url=LIVE_URL or "", timeout=PATIENCE) as api:
-        text = '"Hello, Tom," said Ann. Tom looked at her. He smiled.'
-        job_id = api.post("/v1/jobs", json={"text": text, "model": "mini"}).json()["job_id"]
-        while api.get(f"/v1/jobs/{job_id}").json()["status"] in ("pending", "running"):
-            time.sleep(0.5)
-        body = api.get(f"/v1/jobs/{job_id}/result").json()
+def test_a_live_worker_reads_a_text_and_its_result_has_the_contracts_columns(live: httpx.Client) -> None:
+    text = '"Hello, Tom," said Ann. Tom looked at her. He smiled.'
+    job_id = live.post("/v1/jobs", json={"text": text, "model": "mini"}).json()["job_id"]
+    while live.get(f"/v1/jobs/{job_id}").json()["status"] in ("pending", "running"):
+        time.sleep(0.5)
+    body = live.get(f"/v1/jobs/{job_id}/result").json()
     assert body["status"] == "completed"
     assert {token["word"] for token in body["result"]["tokens"]} >= {"Hello", "Tom", "Ann", "smiled"}
     assert body["token_count"] == len(body["result"]["tokens"])
