@@ -2,7 +2,7 @@
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from jobs.model import Job
+from jobs.model import Job, Status
 
 #: What boto3 raises when AWS does not answer, throttles or refuses a request.
 AWS_ERRORS = (BotoCoreError, ClientError)
@@ -107,6 +107,16 @@ class DocumentMissing(JobsError):
     """An object that the record names is not in the bucket."""
 
 
+#: What a caller can do instead, by the move that was refused and the state that the job was in.
+INSTEAD = {
+    ("be cancelled", Status.RUNNING): " To stop it: POST /v1/jobs/{job_id}/cancel.",
+    ("be discarded", Status.PENDING): " Cancel it first: POST /v1/jobs/{job_id}/cancel.",
+    ("be discarded", Status.RUNNING): " Cancel it first: POST /v1/jobs/{job_id}/cancel.",
+    ("be retried", Status.COMPLETED): " To have it read anew, submit the text again.",
+    ("be retried", Status.EXPIRED): " Submit the text again.",
+}
+
+
 class MoveRefused(JobsError):
     """A job was not in a state that the move may leave; the record was not touched.
 
@@ -115,7 +125,8 @@ class MoveRefused(JobsError):
 
     def __init__(self, move: str, job_id: str, job: Job | None) -> None:
         standing = f"it is {job.status}" if job else "it is gone"
-        super().__init__(f"Job {job_id} cannot {move}: {standing}.")
+        instead = INSTEAD.get((move, job.status), "") if job else ""
+        super().__init__(f"Job {job_id} cannot {move}: {standing}.{instead.format(job_id=job_id)}")
         self.move = move
         self.job = job
 

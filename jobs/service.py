@@ -258,15 +258,19 @@ class JobService:
     def stop(self, job_id: str, tenant: str) -> Job:
         """Call off a job whether it waits or runs; a running one is stopped by its worker within seconds.
 
-        Raises JobNotFound, or MoveRefused for a job that has ended.
+        Asking again changes nothing. Raises JobNotFound, or MoveRefused for a job that came to another end.
         """
         job = self.get(job_id, tenant)
         for _ in range(CHANGES_OF_HAND):
+            if job.status is Status.CANCELLED:
+                return job
+            if job.status.ended:
+                raise MoveRefused("be cancelled", job_id, job)
             try:
                 return self._stop(job)
             except MoveRefused as refused:
-                # Between the look and the write it was claimed, or given back: the other move is the right one.
-                if refused.job is None or refused.job.status.ended:
+                # Between the look and the write it was claimed, given back or ended: what it is now decides.
+                if refused.job is None:
                     raise
                 job = refused.job
         return self._stop(job)

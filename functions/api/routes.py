@@ -173,7 +173,7 @@ def cancel(job_id: JobId) -> JobCancelled:
 
 @api.endpoint("POST", "/v1/jobs/<job_id>/cancel", status=HTTPStatus.ACCEPTED, refuses=(404, 409, 503))
 def stop(job_id: JobId) -> StopRequested:
-    """Call off a job, whether it waits or runs; a running one is `cancelled` within 5 seconds."""
+    """Call off a job, whether it waits or runs; a running one is `cancelled` within 5 seconds. It may be repeated."""
     job = logged(jobs().stop(job_id, tenant()))
     return StopRequested(job_id=job.job_id, status=job.status)
 

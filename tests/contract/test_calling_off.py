@@ -63,10 +63,51 @@ def test_a_job_that_is_claimed_at_that_moment_is_called_off_all_the_same(
     assert service.get(job.job_id, job.tenant).cancel_requested
 
 
-def test_an_ended_job_is_not_called_off(here: httpx.Client, at_hand: JobsAtHand) -> None:
-    answer = here.post(f"/v1/jobs/{at_hand.completed().job_id}/cancel")
+def test_a_job_that_is_called_off_twice_is_answered_alike(here: httpx.Client, at_hand: JobsAtHand) -> None:
+    job = at_hand.pending()
+    answers = [here.post(f"/v1/jobs/{job.job_id}/cancel") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].json() == answers[1].json() == {"job_id": job.job_id, "status": "cancelled"}
+
+
+def test_a_job_that_another_caller_calls_off_at_that_moment_is_called_off(
+    here: httpx.Client, at_hand: JobsAtHand, service: JobService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting, (running, lease) = at_hand.pending(), at_hand.running()
+
+    class StoppedMeanwhile(type(service.store)):  # type: ignore[misc]
+        def cancel(self, job: Job, now: object) -> Job:
+            service.store.cancel(job, at_hand.clock())
+            return super().cancel(job, now)  # type: ignore[no-any-return]
+
+        def request_cancel(self, job: Job) -> Job:
+            service.store.stop(lease, at_hand.clock())
+            return super().request_cancel(job)  # type: ignore[no-any-return]
+
+    store = StoppedMeanwhile(service.store.client, service.store.table, service.store.ttl)
+    racing = replace(service, store=store)
+    monkeypatch.setattr(routes, "jobs", lambda: racing)
+    for job in (waiting, running):
+        assert here.post(f"/v1/jobs/{job.job_id}/cancel").json()["status"] == "cancelled"
+
+
+def test_a_job_that_came_to_another_end_is_not_called_off(
+    here: httpx.Client, at_hand: JobsAtHand, service: JobService
+) -> None:
+    expired = at_hand.pending()
+    here.post(f"/v1/jobs/{expired.job_id}/cancel")
+    at_hand.clock.advance(service.settings.job_ttl_seconds)
+    for job, state in ((at_hand.completed(), "completed"), (at_hand.failed("No."), "failed"), (expired, "expired")):
+        answer = here.post(f"/v1/jobs/{job.job_id}/cancel")
+        assert answer.status_code == 409
+        assert f"it is {state}" in answer.json()["detail"]
+
+
+def test_whoever_deletes_a_running_job_is_told_how_to_stop_it(here: httpx.Client, at_hand: JobsAtHand) -> None:
+    job = at_hand.halfway()
+    answer = here.delete(f"/v1/jobs/{job.job_id}")
     assert answer.status_code == 409
-    assert "it is completed" in answer.json()["detail"]
+    assert answer.json()["detail"].endswith(f"To stop it: POST /v1/jobs/{job.job_id}/cancel.")
 
 
 @pytest.mark.parametrize("end", ["failed", "cancelled"])
@@ -159,7 +200,7 @@ def test_an_unfinished_jobs_text_is_not_deleted(here: httpx.Client, at_hand: Job
     for job in (at_hand.halfway(), at_hand.pending()):
         answer = here.delete(f"/v1/jobs/{job.job_id}/result")
         assert answer.status_code == 409
-        assert f"it is {job.status}" in answer.json()["detail"]
+        assert f"it is {job.status}. Cancel it first: POST /v1/jobs/{job.job_id}/cancel." in answer.json()["detail"]
         assert job.document_key in objects(service)
 
 
