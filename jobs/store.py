@@ -17,31 +17,22 @@ it stood. Asking again for an end that a job already came to is a no-op.
 A move that ends a job which came with an address to call back puts its callback beside it (`jobs/callbacks/outbox.py`).
 
 Every move that starts or ends a wait or a run changes the record `queue` (`jobs/table.py`) in the same transaction, and
-DynamoDB's `size()` of its set `waiting` bounds the queue in `submit`'s own condition.
+DynamoDB's `size()` of its set `waiting` bounds the queue in `submit`'s own condition. How jobs are found is in
+`jobs/lookup.py`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from jobs.callbacks.outbox import announcement
 from jobs.clock import isoformat
-from jobs.errors import JobNotFound, LeaseLost, MoveRefused, QueueFull
+from jobs.errors import LeaseLost, MoveRefused, QueueFull
+from jobs.lookup import JobLookup
 from jobs.model import Job, Lease, Outcome, Progress, Status, job_at
-from jobs.records import (
-    Item,
-    condition,
-    from_item,
-    index_keys,
-    job_id_of,
-    job_key,
-    merged,
-    to_item,
-    to_value,
-    typed,
-)
-from jobs.table import QUEUE, UNTOUCHED, Line, Table
+from jobs.records import Item, condition, from_item, index_keys, job_key, merged, to_item, typed
+from jobs.table import UNTOUCHED, Line
 
 #: How long an expired job is still answered as `expired` rather than not found.
 TOMBSTONE = timedelta(hours=24)
@@ -75,22 +66,10 @@ AT_REST: Mapping[str, object] = {
 
 
 @dataclass(frozen=True)
-class JobStore(Table):
+class JobStore(JobLookup):
     """The jobs of one table. `ttl` is how long an ended job's document and result are kept."""
 
     ttl: timedelta
-
-    def get(self, job_id: str, now: datetime) -> Job:
-        """Return the job as it stands, with expiry derived from `now`; raises JobNotFound."""
-        job = self.find(job_id)
-        if job is None or job.gone_at(now):
-            raise JobNotFound(job_id)
-        return job.as_seen_at(now)
-
-    def find(self, job_id: str) -> Job | None:
-        """Return the job as its record stands, expired or not, or None where there is no record."""
-        found = self._read(job_key(job_id))
-        return from_item(found) if found else None
 
     def submit(self, job: Job, max_queue_size: int) -> None:
         """Store a new pending job and give it a place in the queue, both or neither.
@@ -302,32 +281,6 @@ class JobStore(Table):
         _check(self._transact(self._rewrite(job, swept, tombstone)), "be swept", job)
         return swept
 
-    def due(self, status: Status, now: datetime) -> Iterator[str]:
-        """Yield the ids of the jobs of a state that are due by now (`Job.due_at`), whoever's they are.
-
-        The longest due comes first. They come from an index that may lag behind the last writes by a moment.
-        """
-        pages = self.client.get_paginator("query").paginate(
-            TableName=self.table,
-            IndexName="by_status",
-            KeyConditionExpression="#status = :status AND due_at <= :now",
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues={":status": to_value(status), ":now": to_value(int(now.timestamp()))},
-        )
-        for page in pages:
-            for found in page["Items"]:
-                yield job_id_of(found["pk"]["S"])
-
-    def waiting(self) -> list[str]:
-        """Return the ids of the pending jobs, the next to run first."""
-        return _job_ids(self._read(QUEUE), "waiting")
-
-    def places(self) -> Mapping[Status, frozenset[str]]:
-        """Return the places of the jobs that wait and of those that run, as the record `queue` has them."""
-        queue = self._read(QUEUE)
-        lines: Mapping[Status, Line] = {Status.PENDING: "waiting", Status.RUNNING: "running"}
-        return {status: frozenset(queue.get(line, {}).get("SS", ())) for status, line in lines.items()}
-
     def reseat(self, place: str) -> bool:
         """Let the record `queue` say of a place what its job's record says; return whether it said otherwise.
 
@@ -350,15 +303,6 @@ class JobStore(Table):
                 right = self._queue(place, leave=("waiting", "running"))
         check = merged({"TableName": self.table, "Key": job_key(job_at(place))}, stands)
         return not self._transact({"ConditionCheck": check}, {"Update": merged(right, wrong)})
-
-    def unfinished(self, now: datetime) -> Iterator[Job]:
-        """Yield the jobs as they stand that run, then those that wait, each in order of submission."""
-        queue = self._read(QUEUE)
-        for job_id in _job_ids(queue, "running") + _job_ids(queue, "waiting"):
-            try:
-                yield self.get(job_id, now)
-            except JobNotFound:
-                continue
 
     def _expiry(self, ended_at: datetime) -> dict[str, int]:
         expires_at = ended_at + self.ttl
@@ -433,7 +377,3 @@ def _tombstone(job: Job) -> Job:
 
 def _old_record(refused: Mapping[str, Any]) -> Job | None:
     return from_item(refused["Item"]) if refused.get("Item") else None
-
-
-def _job_ids(queue: Item, line: Line) -> list[str]:
-    return [job_at(place) for place in sorted(queue.get(line, {}).get("SS", []))]

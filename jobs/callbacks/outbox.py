@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from jobs.callbacks.model import Callback
+from jobs.due import due
 from jobs.errors import CallbackTaken
 from jobs.model import Job
 from jobs.records import Item, condition, merged, plain, to_value, typed, update_expression
@@ -100,16 +101,7 @@ class Outbox:
 
         They come from an index that may lag behind the last writes by a moment.
         """
-        pages = self.client.get_paginator("query").paginate(
-            TableName=self.table,
-            IndexName="by_status",
-            KeyConditionExpression="#status = :partition AND due_at <= :now",
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues={":partition": to_value(PARTITION), ":now": to_value(int(now.timestamp()))},
-        )
-        for page in pages:
-            for found in page["Items"]:
-                yield callback_id_of(found["pk"]["S"])
+        return map(callback_id_of, due(self.client, self.table, PARTITION, now))
 
     def _move(self, seen: Callback, after: Callback) -> Callback:
         fields = _CALLBACK.dump_python(after, mode="json", exclude={"job"})
