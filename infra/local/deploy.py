@@ -4,7 +4,8 @@ import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
@@ -16,6 +17,9 @@ from infra.local.errors import DeployFailed, StateDamaged
 from infra.local.gaps import complete_bucket, complete_table
 from infra.local.package import digest, package
 from infra.local.template import Template
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
 
 STACK = "bookjob"
 CODE_BUCKET = "bookjob-code"
@@ -34,6 +38,9 @@ LOCAL_PARAMETERS = {
     "Stage": "dev",
     "WorkerCompute": "None",
 }
+
+#: How many characters a message of CloudFormation's may have before its middle is left out.
+MOST_SAID = 400
 
 #: The template's tables, by the outputs that name them.
 TABLES = {"TableName": "JobsTable", "KeysTableName": "KeysTable"}
@@ -104,7 +111,7 @@ class Deployer:
                 waiter = "stack_create_complete"
             cloudformation.get_waiter(waiter).wait(StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
         except (BotoCoreError, ClientError, WaiterError) as error:
-            raise DeployFailed(f"The template was not deployed: {_reason(cloudformation, error)}") from error
+            raise DeployFailed(f"The template was not deployed: {reason(cloudformation, error)}") from error
 
     def _inspect(self, fingerprint: str) -> Deployment:
         """Return what stands, complete what CloudFormation left out, and make sure that it is all there."""
@@ -132,7 +139,7 @@ def _with_code(template: Template, place: Mapping[str, str]) -> Mapping[str, Any
     return body
 
 
-def _exists(cloudformation: Any) -> bool:
+def _exists(cloudformation: "CloudFormationClient") -> bool:
     try:
         cloudformation.describe_stacks(StackName=STACK)
     except ClientError:
@@ -140,16 +147,30 @@ def _exists(cloudformation: Any) -> bool:
     return True
 
 
-def _reason(cloudformation: Any, error: Exception) -> str:
-    """Return the first failure that the stack's events tell, which is what the later ones follow from."""
+def reason(cloudformation: "CloudFormationClient", error: BotoCoreError | ClientError) -> str:
+    """Return why CloudFormation did not do it, in a line that can be read.
+
+    Of a request that it took and then failed at, that is the first failure of the stack's events since, which the later
+    ones follow from. A refusal speaks for itself, but may repeat what it refuses, a whole template.
+    """
+    told = _first_failure(cloudformation) if isinstance(error, WaiterError) else None
+    return _shortened(told or str(error))
+
+
+def _first_failure(cloudformation: "CloudFormationClient") -> str | None:
     try:
         events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
     except ClientError:
-        return str(error)
-    failures = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
-    told = [
+        return None
+    since = takewhile(lambda event: event.get("ResourceStatusReason") != "User Initiated", events)  # the newest first
+    failures = [
         f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
-        for event in failures
-        if "ResourceStatusReason" in event
+        for event in since
+        if event["ResourceStatus"].endswith("_FAILED") and "ResourceStatusReason" in event
     ]
-    return told[-1] if told else str(error)
+    return failures[-1] if failures else None
+
+
+def _shortened(message: str) -> str:
+    """Return the message, or its beginning and its end, where a refusal names the constraint."""
+    return message if len(message) <= MOST_SAID else f"{message[: MOST_SAID // 2]} … {message[-MOST_SAID // 2 :]}"
