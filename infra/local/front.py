@@ -36,7 +36,7 @@ BODY_LIMIT = 10 * 1024 * 1024
 CONCURRENCY = 8
 
 #: How many requests may be held at once beside those because they wait for news (`Prefer: wait=20`) or for a result.
-HELD = 32
+HELD = 16
 
 #: The header by which a request says that it would rather be held than be answered at once.
 PREFER = b"prefer"
