@@ -7,6 +7,7 @@ tagger reads the same windows with the same encoder, its states serve and nothin
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 import torch
@@ -76,7 +77,10 @@ class MentionReader:
             span: number
             for number, span in enumerate(zip(self._windows.starts.tolist(), self._windows.ends.tolist(), strict=True))
         }
-        self._known: dict[tuple[int, int], Tensor] = {}
+        #: What was offered: vectors in blocks `[mentions, 3 * hidden]`, and in which row of all blocks each span's is.
+        self._blocks: list[Tensor] = []
+        self._row_of: dict[tuple[int, int], int] = {}
+        self._offering = Lock()
 
     def offer(self, mentions: Sequence[Mention], cut: Windows, lengths: Integers, states: Tensor) -> None:
         """Keep the vectors of `mentions`, sorted, in those windows of `cut` that are coreference's own too.
@@ -93,22 +97,18 @@ class MentionReader:
         if len(places.numbers) == 0:
             return
         vectors = self._vectors(batch, bases, places, lambda wanted, _: states[to_device(wanted, states.device)])
-        for number, vector in zip(places.numbers.tolist(), vectors, strict=True):
-            self._known[mentions[number].start, mentions[number].end] = vector
+        spans = [(mentions[number].start, mentions[number].end) for number in places.numbers.tolist()]
+        with self._offering:
+            first = sum(map(len, self._blocks))
+            self._blocks.append(vectors)
+            self._row_of.update(zip(spans, range(first, first + len(spans)), strict=True))
 
     def read(self, mentions: Sequence[Mention], advance: Callable[[float], None]) -> MentionVectors:
         """Return the vectors of `mentions`, sorted by position; `advance` learns the share that is read."""
         encoder = self._network.encoder
         places = self._places(mentions)
         states = torch.empty(len(mentions), 3 * encoder.shape.hidden, device=encoder.device)
-        unread = []
-        for number, mention in enumerate(mentions):
-            vector = self._known.get((mention.start, mention.end))
-            if vector is None:
-                unread.append(number)
-            else:
-                states[number] = vector
-        missing = np.array(unread, np.int64)
+        missing = self._recalled(mentions, states)
         left = _Places(missing, places.window[missing], places.first[missing], places.last[missing])
         lengths = self._windows.lengths(self._pieces)
         occupied = np.unique(left.window)
@@ -130,6 +130,17 @@ class MentionReader:
             done += len(batch)
             advance(done / len(order))
         return MentionVectors(states, np.abs(places.last - places.first))
+
+    def _recalled(self, mentions: Sequence[Mention], states: Tensor) -> Integers:
+        """Put what was offered of `mentions` into their `states`; return the numbers of those that were not."""
+        rows = np.array([self._row_of.get((mention.start, mention.end), -1) for mention in mentions], np.int64)
+        owners = np.full(sum(map(len, self._blocks)), -1)
+        owners[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
+        edges = np.cumsum([len(block) for block in self._blocks])[:-1]
+        for block, numbers in zip(self._blocks, np.split(owners, edges), strict=False):
+            wanted = np.flatnonzero(numbers >= 0)
+            states[to_device(numbers[wanted], states.device)] = block[to_device(wanted, states.device)]
+        return np.flatnonzero(rows < 0)
 
     def _places(self, mentions: Sequence[Mention]) -> _Places:
         cut = self._windows
