@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 
@@ -46,10 +46,12 @@ class Caller:
     record: Record
     texts: Sequence[str]
     random: Random
+    #: How often it makes each call, beside the others.
+    mix: "Mix"
 
     async def call_until(self, deadline: float) -> None:
         """Make calls until that moment of the monotonic clock."""
-        calls, weights = list(MIX), list(MIX.values())
+        calls, weights = list(self.mix), list(self.mix.values())
         while time.monotonic() < deadline:
             (call,) = self.random.choices(calls, weights)
             try:
@@ -234,8 +236,9 @@ def is_json(answer: httpx.Response) -> bool:
     return True
 
 
-#: How often each call is made, beside the others.
-MIX: Mapping[Callable[[Caller], Awaitable[None]], int] = {
+Mix: TypeAlias = Mapping[Callable[[Caller], Awaitable[None]], int]
+
+MIX: Mix = {
     Caller.submit: 12,
     Caller.analyze: 3,
     Caller.upload: 3,

@@ -5,13 +5,13 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 import httpx
 
 from benchmarks.load.audit import audit
-from benchmarks.load.callers import Caller
+from benchmarks.load.callers import MIX, Caller, Mix
 from benchmarks.load.record import Record
 
 #: How long an answer may take, in seconds: it waits for a place behind all other callers and then to be worked out.
@@ -33,6 +33,7 @@ class Load:
     seed: int
     #: What they submit.
     texts: Sequence[str]
+    mix: Mix = field(default_factory=lambda: MIX)
 
     async def run(self, report: Callable[[Record], None]) -> tuple[Record, Counter[str]]:
         """Return what the callers saw, with whatever was not as promised, and a recount of all jobs by status.
@@ -44,7 +45,7 @@ class Load:
         async with httpx.AsyncClient(base_url=self.url, timeout=PATIENCE, limits=limits, trust_env=False) as client:
             deadline = time.monotonic() + self.seconds
             callers = (
-                Caller(f"{run}-{number}", client, record, self.texts, Random(f"{self.seed}-{number}"))
+                Caller(f"{run}-{number}", client, record, self.texts, Random(f"{self.seed}-{number}"), self.mix)
                 for number in range(self.callers)
             )
             await asyncio.gather(*(caller.call_until(deadline) for caller in callers))

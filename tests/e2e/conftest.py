@@ -12,10 +12,13 @@ from typing import Any
 import httpx
 import pytest
 
+from infra.local import emulator
 from infra.local.health import check
 from infra.local.home import Home, Running
 from infra.local.ports import free_port
 from infra.local.processes import Identity
+from jobs.service import JobService
+from jobs.settings import Settings
 
 #: Long enough for every stage to find something, short enough to be read in seconds.
 TEXT = (
@@ -80,6 +83,32 @@ class Installation:
         assert until(lambda: self.job(job_id)["status"] not in ("pending", "running"), every=0.25)
         return self.job(job_id)
 
+    def made_key(self, *arguments: str) -> str:
+        """Return a new API key, made by the operator's command."""
+        finished = self.bookjob("keys", "create", *arguments)
+        assert finished.returncode == 0, finished.stderr
+        return finished.stdout.strip()
+
+    def core(self) -> JobService:
+        """Return the job core over what the stack holds, for what the API does not tell."""
+        running, deployment = self.home.running(), self.home.deployment()
+        assert running is not None
+        assert running.emulator_port is not None
+        assert deployment is not None
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in emulator.client_environment(running.emulator_port).items():
+                environment.setenv(name, value)
+            return JobService.connect(Settings.from_environment(deployment.settings))
+
+    def upload(self, key: str, text: str) -> str:
+        """Put an object as any S3 client does, and return the id of the job that it becomes."""
+        documents = self.core().documents
+        s3, stored = documents.client, {"Bucket": documents.bucket, "Key": key}
+        s3.put_object(**stored, Body=text.encode(), Metadata={"book-id": "uploaded"})
+        assert until(lambda: bool(s3.get_object_tagging(**stored)["TagSet"]), every=0.25)
+        job_id: str = s3.get_object_tagging(**stored)["TagSet"][0]["Value"]
+        return job_id
+
 
 def until(condition: Callable[[], bool], seconds: float = 90.0, every: float = 0.05) -> bool:
     """Tell whether the condition came true within so many seconds."""
@@ -115,3 +144,12 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     stopped = made.bookjob("down")
     assert stopped.returncode == 0, stopped.stderr
     assert all_ended([running.supervisor, *running.children.values()])
+
+
+@pytest.fixture(scope="session")
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A stack that asks its callers for API keys, for tests that leave it up."""
+    made = Installation(Home(tmp_path_factory.mktemp("keyed") / "home"), free_port())
+    made.up("--keys")
+    yield made
+    made.bookjob("down")

@@ -2,32 +2,15 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 
 import httpx
 import pytest
 
 from infra.local import emulator
-from infra.local.home import Home
-from infra.local.ports import free_port
 from tests.e2e.conftest import Installation, until
 
 pytestmark = pytest.mark.timeout(300)  # a whole start and stop, on a machine that may be busy
-
-
-@pytest.fixture(scope="module")
-def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    made = Installation(Home(tmp_path_factory.mktemp("keyed") / "home"), free_port())
-    made.up("--keys", "--no-worker")
-    yield made
-    made.bookjob("down")
-
-
-def made_key(keyed: Installation, *arguments: str) -> str:
-    finished = keyed.bookjob("keys", "create", *arguments)
-    assert finished.returncode == 0, finished.stderr
-    return finished.stdout.strip()
 
 
 def stats(keyed: Installation, key: str | None) -> httpx.Response:
@@ -53,7 +36,7 @@ def test_the_service_is_well_and_lets_nobody_in_without_a_key(keyed: Installatio
 
 
 def test_a_key_is_made_listed_used_and_revoked(keyed: Installation) -> None:
-    key = made_key(keyed, "--tenant", "acme", "--name", "nightly")
+    key = keyed.made_key("--tenant", "acme", "--name", "nightly")
     told = with_key(keyed, key, "stats", "--json")
     assert told.returncode == 0, told.stderr
     assert key not in told.stdout + told.stderr
@@ -67,14 +50,6 @@ def test_a_key_is_made_listed_used_and_revoked(keyed: Installation) -> None:
 
     assert keyed.bookjob("keys", "revoke", one["key_id"]).returncode == 0
     assert until(lambda: stats(keyed, key).status_code == 401, seconds=60, every=0.5)
-
-
-def test_two_tenants_do_not_see_each_other(keyed: Installation) -> None:
-    acme, globex = (made_key(keyed, "--tenant", tenant) for tenant in ("acme", "globex"))
-    answer = httpx.post(f"{keyed.url}/v1/jobs", json={"text": "A text."}, headers={"X-API-Key": acme}, timeout=60)
-    job = f"{keyed.url}/v1/jobs/{answer.json()['job_id']}"
-    assert httpx.get(job, headers={"X-API-Key": globex}, timeout=60).status_code == 404
-    assert httpx.get(job, headers={"X-API-Key": acme}, timeout=60).status_code == 200
 
 
 def test_the_keys_of_a_stack_are_reached_by_its_name(keyed: Installation) -> None:
