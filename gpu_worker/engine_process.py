@@ -47,7 +47,7 @@ class EngineProcess:
         # so when this process ends, however it does, the child reads the pipe's end and goes too.
         python = [sys.executable, *(["-P"] if sys.flags.safe_path else [])]
         command = [*python, "-m", "gpu_worker.child", str(theirs.fileno()), self._loader, str(self.home)]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])  # noqa: S603
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])  # noqa: S603 - ours
         theirs.close()
         self._pipe = ours
 

@@ -99,8 +99,9 @@ class DocumentStore:
 
     def tag(self, key: str, job_id: str) -> None:
         """Tag an upload with the job that it became."""
-        tags = {"TagSet": [{"Key": JOB_TAG, "Value": job_id}]}
-        self.client.put_object_tagging(Bucket=self.bucket, Key=key, Tagging=tags)  # type: ignore[arg-type]
+        self.client.put_object_tagging(
+            Bucket=self.bucket, Key=key, Tagging={"TagSet": [{"Key": JOB_TAG, "Value": job_id}]}
+        )
 
     def find(self, key: str) -> bytes | None:
         """Return the object's bytes, or None when there is none."""
@@ -127,7 +128,7 @@ class DocumentStore:
         """Store an object, in parts when it is large; `encoding` is its Content-Encoding, such as `gzip`."""
         extra = {"ContentType": content_type} | ({"ContentEncoding": encoding} if encoding else {})
         if isinstance(body, bytes):
-            self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **extra)  # type: ignore[arg-type]
+            self.client.put_object(Bucket=self.bucket, Key=key, Body=body, **extra)  # type: ignore[arg-type]  # all are strings
         else:
             self.client.upload_fileobj(body, self.bucket, key, ExtraArgs=extra)
 
@@ -186,9 +187,11 @@ class DocumentStore:
         # One page lists at most 1,000 keys, which is also the most that one request deletes.
         for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
             keys = [found["Key"] for found in page.get("Contents", [])]
-            doomed = [{"Key": key} for key in keys if keep is None or not key.startswith(keep)]
+            doomed = [key for key in keys if keep is None or not key.startswith(keep)]
             if doomed:
-                self.client.delete_objects(Bucket=self.bucket, Delete={"Objects": doomed, "Quiet": True})  # type: ignore[typeddict-item]
+                self.client.delete_objects(
+                    Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in doomed], "Quiet": True}
+                )
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ class Table:
         """
         for attempt in range(CONFLICT_TRIES):
             try:
-                self.client.transact_write_items(TransactItems=list(writes))  # type: ignore[arg-type]
+                self.client.transact_write_items(TransactItems=[*writes])  # type: ignore[list-item]  # plain mappings
             except self.client.exceptions.TransactionCanceledException as error:
                 reasons = error.response["CancellationReasons"]
                 if any(reason["Code"] == REFUSED for reason in reasons):

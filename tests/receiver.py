@@ -116,7 +116,7 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     # Refused handshakes are what some tests are for.
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]
+    server.handle_error = lambda *_: None
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     receiver = Receiver(server.server_port, "http" if tls is None else "https")

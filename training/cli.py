@@ -126,7 +126,7 @@ def _compute_alike() -> None:
     On a GPU some operators know no such way, so there two runs are alike and not the same.
     """
     torch.use_deterministic_algorithms(_device().type == "cpu")
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch tells no types of it
 
 
 def _device() -> torch.device:
@@ -138,5 +138,5 @@ def _dtype(device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        native = bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())  # noqa: SLF001
+        native = bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())  # noqa: SLF001 - no public one
     return torch.bfloat16 if native else torch.float32

@@ -22,7 +22,7 @@ def negative_log_likelihood(
     """
     device = emissions.device
     inside = torch.from_numpy(np.arange(len(emissions))[:, None] < lengths).to(device)
-    partition: Tensor = _LogPartition.apply(emissions, transitions, inside)  # type: ignore[no-untyped-call]
+    partition: Tensor = _LogPartition.apply(emissions, transitions, inside)  # type: ignore[no-untyped-call]  # in torch
     gold = torch.from_numpy(tags.T.copy()).to(device)
     start, stop = len(transitions) - 2, len(transitions) - 1
     before = torch.cat((torch.full_like(gold[:1], start), gold[:-1]))

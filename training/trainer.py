@@ -111,7 +111,7 @@ class Trainer:
         networks = self._builder.in_training(self._weights, dropout=recipe.dropout)
         losses = objective.losses(networks, step, recipe, rng)
         self._optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]  # in torch
         torch.nn.utils.clip_grad_norm_(self._weights.values(), recipe.gradient_norm)
         self._optimizer.step()
         self._average(number)

@@ -82,7 +82,7 @@ class Endpoints:
 
     def __init__(self, guards: Sequence[Guard] = ()) -> None:
         self.guards = list(guards)
-        self.router = Router()  # type: ignore[no-untyped-call]
+        self.router = Router()  # type: ignore[no-untyped-call]  # Powertools' own gap
         self.table: list[Endpoint] = []
 
     @property

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 #: Whether this torch was built with oneDNN.
-AVAILABLE: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+AVAILABLE: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # in torch
 
 _onednn = torch.ops.mkldnn
 
@@ -24,14 +24,14 @@ class Linear:
         self._dtype = weight.dtype
         # A weight in training has a gradient, which oneDNN's operators do not compute.
         self._reordered = weight.device.type == "cpu" and AVAILABLE and not weight.requires_grad
-        self._weight = _onednn._reorder_linear_weight(weight) if self._reordered else weight  # noqa: SLF001
+        self._weight = _onednn._reorder_linear_weight(weight) if self._reordered else weight  # noqa: SLF001 - no public name
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the product for `x`, in the weights' type."""
         x = x.to(self._dtype)
         if self._reordered:
             name, algorithm = ("gelu", "none") if self._gelu else ("none", "")
-            out: Tensor = _onednn._linear_pointwise(  # noqa: SLF001
+            out: Tensor = _onednn._linear_pointwise(  # noqa: SLF001 - no public name
                 x, self._weight, self._bias, name, [], algorithm
             )
             return out
@@ -41,12 +41,12 @@ class Linear:
     def plus(self, x: Tensor, other: Tensor) -> Tensor:
         """Return the product for `x`, added to `other`, without GELU."""
         if self._reordered:
-            out: Tensor = _onednn._linear_pointwise(x, other, self._weight, self._bias, "add")  # noqa: SLF001
+            out: Tensor = _onednn._linear_pointwise(x, other, self._weight, self._bias, "add")  # noqa: SLF001 - no public name
             return out
         return functional.linear(x, self._weight, self._bias) + other
 
 
 def product(x: Tensor, weight: Tensor) -> Tensor:
     """Return `x W^T` for `x` `[n, k]` and `weight` `[m, k]`, neither of them reordered; needs oneDNN."""
-    out: Tensor = _onednn._linear_pointwise(x, weight, None, "none", [], "")  # noqa: SLF001
+    out: Tensor = _onednn._linear_pointwise(x, weight, None, "none", [], "")  # noqa: SLF001 - no public name
     return out

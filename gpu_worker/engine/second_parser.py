@@ -44,7 +44,7 @@ class SecondParser:
         if self._pipe is not None or len(os.sched_getaffinity(0)) == 1:
             return
         self._pipe, theirs = Pipe()
-        self._process = subprocess.Popen(  # noqa: S603
+        self._process = subprocess.Popen(  # noqa: S603 - our own module
             [sys.executable, "-m", __name__, str(theirs.fileno())], stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
         )
         theirs.close()

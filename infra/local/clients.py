@@ -21,4 +21,4 @@ def client(service: str, port: int) -> Any:
         botocore_session=botocore.session.Session(session_vars=WITHOUT_PROFILE),
     )
     calls = Config(proxies={}, retries={"total_max_attempts": 3}, connect_timeout=5, read_timeout=60)
-    return session.client(service, endpoint_url=emulator.url(port), config=calls)  # type: ignore[call-overload]
+    return session.client(service, endpoint_url=emulator.url(port), config=calls)  # type: ignore[call-overload]  # any service

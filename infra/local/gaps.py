@@ -25,7 +25,10 @@ def complete_table(client: "DynamoDBClient", table: str, properties: Mapping[str
 def complete_bucket(client: "S3Client", bucket: str, properties: Mapping[str, Any]) -> None:
     """Give the bucket the lifecycle rules that its properties ask for; doing so again changes nothing."""
     rules = [_lifecycle_rule(rule) for rule in properties["LifecycleConfiguration"]["Rules"]]
-    client.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})  # type: ignore[typeddict-item]
+    client.put_bucket_lifecycle_configuration(
+        Bucket=bucket,
+        LifecycleConfiguration={"Rules": rules},  # type: ignore[typeddict-item]  # as the template has them
+    )
 
 
 def _lifecycle_rule(rule: Mapping[str, Any]) -> dict[str, Any]:

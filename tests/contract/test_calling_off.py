@@ -51,10 +51,10 @@ def test_a_job_that_is_claimed_at_that_moment_is_called_off_all_the_same(
 ) -> None:
     job = at_hand.pending()
 
-    class ClaimedMeanwhile(type(service.store)):  # type: ignore[misc]
+    class ClaimedMeanwhile(type(service.store)):
         def cancel(self, job: Job, now: object) -> Job:
             at_hand.claim(job)
-            return super().cancel(job, now)  # type: ignore[no-any-return]
+            return super().cancel(job, now)
 
     store = ClaimedMeanwhile(service.store.client, service.store.table, service.store.ttl)
     racing = replace(service, store=store)
@@ -75,14 +75,14 @@ def test_a_job_that_another_caller_calls_off_at_that_moment_is_called_off(
 ) -> None:
     waiting, (running, lease) = at_hand.pending(), at_hand.running()
 
-    class StoppedMeanwhile(type(service.store)):  # type: ignore[misc]
+    class StoppedMeanwhile(type(service.store)):
         def cancel(self, job: Job, now: object) -> Job:
             service.store.cancel(job, at_hand.clock())
-            return super().cancel(job, now)  # type: ignore[no-any-return]
+            return super().cancel(job, now)
 
         def request_cancel(self, job: Job) -> Job:
             service.store.stop(lease, at_hand.clock())
-            return super().request_cancel(job)  # type: ignore[no-any-return]
+            return super().request_cancel(job)
 
     store = StoppedMeanwhile(service.store.client, service.store.table, service.store.ttl)
     racing = replace(service, store=store)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from gpu_worker.engine.bio import TagSet, merged
 
 TAGS = TagSet(["B-a", "I-a", "B-b", "I-b", "O"])
-B_A, I_A, B_B, I_B, O, START, STOP = range(7)  # noqa: E741
+B_A, I_A, B_B, I_B, O, START, STOP = range(7)  # noqa: E741 - the tag O is called so
 
 
 def test_an_inside_without_its_beginning_becomes_one() -> None:

@@ -101,4 +101,4 @@ def test_quotes_that_were_not_asked_for_are_not_in_the_document() -> None:
 )
 def test_choices_that_contradict_each_other_are_refused(choices: dict[str, object], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        Options(**choices)  # type: ignore[arg-type]
+        Options(**choices)

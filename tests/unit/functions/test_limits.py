@@ -34,7 +34,7 @@ class Stored:
 def delivered(body: bytes, encoding: str) -> tuple[int, int]:
     """Return the answer's status and the size of the response that the Lambda runtime would send."""
     event = {"headers": {"Accept-Encoding": encoding}}
-    response = deliver(Stored(body), "application/json", event, HEADERS)  # type: ignore[arg-type]
+    response = deliver(Stored(body), "application/json", event, HEADERS)
     answer = {
         "statusCode": response.status_code,
         "body": response.body,

@@ -14,7 +14,7 @@ IMPORT_BUDGET = 0.6
 
 
 def project() -> dict[str, Any]:
-    return tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]  # type: ignore[no-any-return]
+    return tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def test_the_requirements_of_the_functions_are_pinned_as_the_projects() -> None:

@@ -23,10 +23,10 @@ def ask(emulator: Handler, method: str = "GET", path: str = "/v1/jobs", **reques
     async def exchange() -> httpx.Response:
         upstream = httpx.AsyncClient(transport=httpx.MockTransport(emulator))
         front = Front(EMULATOR, "ab12", upstream)
-        transport = httpx.ASGITransport(front)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(front)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
             headers = request.pop("headers", {"accept-encoding": "identity"})
-            return await client.request(method, path, headers=headers, **request)  # type: ignore[arg-type]
+            return await client.request(method, path, headers=headers, **request)
 
     return asyncio.run(exchange())
 
@@ -148,7 +148,7 @@ class Crowd:
         self.door = asyncio.Event()
         upstream = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
         front = Front(EMULATOR, "ab12", upstream, asyncio.Semaphore(places), asyncio.Semaphore(held))
-        transport = httpx.ASGITransport(front)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(front)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://localhost:8000")
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:

@@ -44,7 +44,7 @@ def table() -> Table:
 
 @pytest.fixture
 def ring(table: Table, clock: SettableClock) -> KeyRing:
-    return KeyRing(table, clock)  # type: ignore[arg-type]
+    return KeyRing(table, clock)
 
 
 def test_a_key_opens(ring: KeyRing, table: Table, clock: SettableClock) -> None:
