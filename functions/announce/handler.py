@@ -4,7 +4,6 @@ The stream is read in order and holds back what follows a record that fails; del
 queue between the two lets each callback wait for itself. What is lost here, the janitor sends.
 """
 
-from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -13,18 +12,11 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.connection import jobs
 from jobs.callbacks.outbox import callback_id_of
-from jobs.service import JobService
-from jobs.settings import Settings
 
 logger = Logger()
 processor = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
-
-
-@cache
-def jobs() -> JobService:
-    """Return the job service, connected once for the life of the Lambda environment."""
-    return JobService.connect(Settings.from_environment())
 
 
 def announce(record: DynamoDBRecord) -> None:

@@ -2,17 +2,10 @@
 
 from functools import cache
 
+from functions.connection import jobs as jobs
 from jobs.key_ring import KeyRing
 from jobs.key_store import KeyStore
 from jobs.rate_limits import RateLimits
-from jobs.service import JobService
-from jobs.settings import Settings
-
-
-@cache
-def jobs() -> JobService:
-    """Return the job service."""
-    return JobService.connect(Settings.from_environment())
 
 
 @cache

@@ -3,7 +3,6 @@
 The janitor has done so a day earlier; this is the net below it.
 """
 
-from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -12,19 +11,12 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.connection import jobs
 from jobs.records import job_id_of
-from jobs.service import JobService
-from jobs.settings import Settings
 from jobs.upkeep import clear_after
 
 logger = Logger()
 processor = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
-
-
-@cache
-def jobs() -> JobService:
-    """Return the job service, connected once for the life of the Lambda environment."""
-    return JobService.connect(Settings.from_environment())
 
 
 def delete_objects(record: DynamoDBRecord) -> None:

@@ -1,6 +1,5 @@
 """When a message lands in the dead-letter queue: end its job, so that its caller waits no longer."""
 
-from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -10,22 +9,15 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.connection import jobs
 from jobs.dead_letters import bury
 from jobs.metrics import NAMESPACE
 from jobs.queue import job_named
-from jobs.service import JobService
-from jobs.settings import Settings
 
 logger = Logger()
 metrics = Metrics(namespace=NAMESPACE)
 # Each message stands for itself, so one that must wait holds up none behind it, though the queue keeps an order.
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-
-
-@cache
-def jobs() -> JobService:
-    """Return the job service, connected once for the life of the Lambda environment."""
-    return JobService.connect(Settings.from_environment())
 
 
 def bury_named(record: SQSRecord) -> None:

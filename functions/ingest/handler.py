@@ -4,7 +4,6 @@ S3 tells EventBridge, whose rule puts the event into a queue, so that an event w
 delivered again until there is one.
 """
 
-from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -14,9 +13,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
+from functions.connection import jobs
 from jobs.ingest import ObjectCreated, ingest
-from jobs.service import JobService
-from jobs.settings import Settings
 
 logger = Logger()
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
@@ -26,12 +24,6 @@ class Envelope(BaseModel):
     """An event as EventBridge hands it on."""
 
     detail: ObjectCreated
-
-
-@cache
-def jobs() -> JobService:
-    """Return the job service, connected once for the life of the Lambda environment."""
-    return JobService.connect(Settings.from_environment())
 
 
 def ingest_upload(record: SQSRecord) -> None:

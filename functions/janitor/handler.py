@@ -1,27 +1,19 @@
 """Once a minute: see to it that nothing a fault left half done stays so."""
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.connection import jobs
 from jobs.metrics import NAMESPACE
-from jobs.service import JobService
-from jobs.settings import Settings
 from jobs.situation import situation
 from jobs.upkeep import keep_up
 
 logger = Logger()
 metrics = Metrics(namespace=NAMESPACE)
-
-
-@cache
-def jobs() -> JobService:
-    """Return the job service, connected once for the life of the Lambda environment."""
-    return JobService.connect(Settings.from_environment())
 
 
 @logger.inject_lambda_context(clear_state=True)

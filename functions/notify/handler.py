@@ -11,12 +11,11 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.api.webhooks import JobEnded
+from functions.connection import jobs
 from jobs.callbacks.delivery import Notifier
 from jobs.callbacks.model import Callback, CallbackState
 from jobs.callbacks.queue import callback_named
 from jobs.metrics import NAMESPACE
-from jobs.service import JobService
-from jobs.settings import Settings
 
 logger = Logger()
 metrics = Metrics(namespace=NAMESPACE)
@@ -38,7 +37,7 @@ def written(callback: Callback) -> bytes:
 @cache
 def notifier() -> Notifier:
     """Return what delivers callbacks, connected once for the life of the Lambda environment."""
-    return Notifier(JobService.connect(Settings.from_environment()), written)
+    return Notifier(jobs(), written)
 
 
 def notify(record: SQSRecord) -> None:

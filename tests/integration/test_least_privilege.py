@@ -85,8 +85,6 @@ def environment(emulator_port: int, deployment: Deployment) -> Iterator[None]:
 def _forget_connections() -> None:
     for cached in (connections.jobs, connections.keys, connections.rate_limits, notify.notifier):
         cached.cache_clear()
-    for handler in (announce, cleanup, dead_letter, ingest, janitor):
-        handler.jobs.cache_clear()
 
 
 @pytest.fixture(scope="module")
