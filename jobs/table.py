@@ -110,6 +110,11 @@ class Table:
                 ):
                     raise
                 time.sleep(random.uniform(0, 0.02 * 2 ** min(attempt, 6)))
+            except self.client.exceptions.IdempotentParameterMismatchException:
+                # The SDK gives each transaction a token of its own, so this one was written, its answer was lost, and
+                # the SDK sent it again. DynamoDB says so by a success; the emulator compares it with records that have
+                # changed since.
+                break
             else:
                 break
         return ()

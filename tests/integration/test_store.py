@@ -12,6 +12,7 @@ from jobs.errors import JobNotFound, LeaseLost, MoveRefused, QueueFull
 from jobs.model import Job, Lease, Outcome, Progress, Status
 from jobs.request import JobRequest
 from jobs.service import JobService
+from tests.integration.conftest import Aws
 
 LEASE = timedelta(seconds=60)
 REQUEST = JobRequest(model="mini")
@@ -263,3 +264,24 @@ def test_a_worker_that_stops_is_forgotten_but_its_successor_is_not(service: JobS
     assert service.stats("public").worker_running
     service.store.forget_worker("worker-2")
     assert not service.stats("public").worker_running
+
+
+def test_a_submission_whose_answer_was_lost_and_which_a_worker_took_meanwhile_is_one_job(
+    aws: Aws, service: JobService
+) -> None:
+    if aws.name == "moto":
+        pytest.skip("moto takes what is sent again for something new")
+    taken: list[Job] = []
+
+    def lose_the_answer(**_: object) -> float | None:
+        """Take the job as soon as it is written, and have the SDK send its submission again."""
+        if taken or not (waiting := service.store.waiting()):
+            return None
+        taken.append(service.store.get(waiting[0], service.clock()))
+        service.store.claim(taken[0], "worker-1", service.clock(), LEASE)
+        return 0.0
+
+    service.store.client.meta.events.register("needs-retry.dynamodb.TransactWriteItems", lose_the_answer)
+    job = submitted(service)
+    assert [one.job_id for one in taken] == [job.job_id]
+    assert service.get(job.job_id, "public").status is Status.RUNNING
