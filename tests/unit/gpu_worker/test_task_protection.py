@@ -1,7 +1,6 @@
 """How a worker that is an ECS task protects itself, against an agent that answers as ECS's does."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from gpu_worker.task_protection import LONGEST, TaskProtection
+from tests.serving import in_background
 
 PROTECTED = {"protection": {"ProtectionEnabled": True, "TaskArn": "arn:aws:ecs:us-west-2:111:task/c/t"}}
 REFUSED = {"failure": {"Arn": "arn:aws:ecs:us-west-2:111:task/c/t", "Reason": "TASK_NOT_VALID"}}
@@ -40,15 +40,10 @@ def serving() -> Iterator[Agent]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as in the class above
             """Write nothing on stderr."""
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        agent = Agent(f"http://127.0.0.1:{server.server_port}")
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield agent
-        finally:
-            server.shutdown()
-            thread.join()
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    agent = Agent(f"http://127.0.0.1:{server.server_port}")
+    with in_background(server):
+        yield agent
 
 
 @pytest.fixture

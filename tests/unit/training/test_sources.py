@@ -2,13 +2,13 @@ import gzip
 import hashlib
 import io
 import tarfile
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from tests.serving import in_background
 from training import sources
 from training.errors import DataError
 
@@ -68,12 +68,9 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
     monkeypatch.setattr(sources, "litbank_files", lambda: {path: digest(content) for path, content in FILES.items()})
     monkeypatch.setattr(sources, "_SEMCOR", digest(WORDS_AND_TAGS))
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with in_background(server):
         yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
 """A server of files as a university has one: it knows ranges, and can be told to misbehave."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.serving import in_background
 
 
 @dataclass
@@ -58,12 +59,7 @@ def serving() -> Iterator[Files]:
     """Serve on a free port of the loopback until the block is left."""
     files = Files()
     handler = type("Handler", (_Handler,), {"files": files})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        files.url = f"http://127.0.0.1:{server.server_port}/models"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield files
-        finally:
-            server.shutdown()
-            thread.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    files.url = f"http://127.0.0.1:{server.server_port}/models"
+    with in_background(server):
+        yield files
