@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from functions.api.refusals import bad_request
@@ -16,7 +17,8 @@ LONGEST_KEY = 255
 #: The longest that an answer about a job is held, in seconds; the gateway gives up after 30.
 LONGEST_WAIT = 20
 
-#: The longest that a submission waits for its own result, in seconds; what is left of Lambda's 29 is for answering.
+#: The longest that a submission waits for its own result, in seconds since the gateway took it in; what is left of
+#: Lambda's 29 is for answering.
 LONGEST_ANALYSIS = 25
 
 WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
@@ -35,6 +37,15 @@ def request_id_of(event: Mapping[str, Any]) -> str:
     if 0 < len(given) <= LONGEST_REQUEST_ID and given.isascii() and given.isprintable():
         return given
     return event.get("requestContext", {}).get("requestId") or str(uuid.uuid4())
+
+
+def received_at(event: Mapping[str, Any]) -> datetime | None:
+    """Return when the gateway took the request in, since when its patience runs out; None where it does not tell.
+
+    A function that had to be started first has less time left than its own clock says.
+    """
+    milliseconds = event["requestContext"].get("timeEpoch")
+    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def idempotency_key_of(event: Mapping[str, Any]) -> str | None:

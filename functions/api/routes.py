@@ -32,7 +32,14 @@ from functions.api.models import (
     Upload,
 )
 from functions.api.rate_limits import limit
-from functions.api.request import LONGEST_ANALYSIS, LONGEST_KEY, LONGEST_WAIT, idempotency_key_of, preferred_wait
+from functions.api.request import (
+    LONGEST_ANALYSIS,
+    LONGEST_KEY,
+    LONGEST_WAIT,
+    idempotency_key_of,
+    preferred_wait,
+    received_at,
+)
 from functions.api.webhooks import WebhookSecret
 from jobs.clock import utc_now
 from jobs.model import Job
@@ -116,7 +123,8 @@ def submit(body: Submission) -> JobAccepted:
 )
 def analyze(body: ShortSubmission) -> Response[str]:
     """Submit a short text and get its result, or the job if that takes longer than 25 seconds."""
-    begun, asked = jobs().clock(), preferred_wait(api.event, LONGEST_ANALYSIS)
+    begun = received_at(api.event) or jobs().clock()
+    asked = preferred_wait(api.event, LONGEST_ANALYSIS)
     applied = {} if asked is None else {"Preference-Applied": f"wait={asked}"}
     wait = LONGEST_ANALYSIS if asked is None else asked
     job = logged(jobs().await_end(submitted(body), begun + timedelta(seconds=wait)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ from jobs.model import Job
 from jobs.service import JobService
 from tests.conftest import SettableClock
 from tests.contract.jobs_at_hand import RESULT, JobsAtHand
+from tests.contract.transport import invoke, to_event
 
 Script = Callable[[], object]
 Install = Callable[[Script], list[float]]
@@ -82,6 +84,16 @@ def test_what_takes_longer_is_answered_with_the_job_and_where_to_look_for_it(
     assert int(answer.headers["Retry-After"]) > 0
     assert answer.json() == here.get(answer.headers["Location"]).json()
     assert answer.json()["status"] == "pending"
+
+
+def test_the_time_that_a_function_takes_to_start_is_not_waited_once_more(
+    here: httpx.Client, while_waiting: Install, clock: SettableClock
+) -> None:
+    slept = while_waiting(nothing)
+    event = to_event(here.build_request("POST", "/v1/analyze", json={"text": "Call me Ishmael.", "model": "mini"}))
+    event["requestContext"]["timeEpoch"] = int((clock() - timedelta(seconds=10)).timestamp() * 1000)
+    assert invoke(event)["statusCode"] == 202
+    assert sum(slept) == pytest.approx(15, abs=0.5)
 
 
 @pytest.mark.parametrize("end", ["failed", "cancelled"])
