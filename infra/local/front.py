@@ -32,11 +32,12 @@ Headers = list[tuple[bytes, bytes]]
 BODY_LIMIT = 10 * 1024 * 1024
 
 #: How many requests the emulator answers at once; each beyond that waits its turn here. An emulated function takes a
-#: process of some 50 MB for each, so an unbounded burst would take the machine's memory.
-CONCURRENCY = 8
+#: process of 80 MB for each, and most of a second of a core to start it, so that after a burst of two hundred nobody
+#: would be answered before all had started; and four keep the emulator, which has one thread, busy.
+CONCURRENCY = 4
 
 #: How many requests may be held at once beside those because they wait for news (`Prefer: wait=20`) or for a result.
-HELD = 16
+HELD = 8
 
 #: The header by which a request says that it would rather be held than be answered at once.
 PREFER = b"prefer"
