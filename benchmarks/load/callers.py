@@ -65,7 +65,7 @@ class Caller:
         if self.random.random() < 2 / 3:
             await self._submit("submit", request, {})
             return
-        key = {"Idempotency-Key": str(uuid.UUID(int=self.random.getrandbits(128)))}
+        key = {"Idempotency-Key": request["book_id"]}
         ids = await asyncio.gather(*(self._submit("submit with a key", request, key) for _ in range(2)))
         if len({job_id for job_id in ids if job_id}) > 1:
             self.record.fault("submit with a key: one key, two jobs")
