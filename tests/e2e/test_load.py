@@ -16,7 +16,7 @@ QUICK = {call: weight for call, weight in MIX.items() if call is not Caller.uplo
 
 def test_callers_at_once_are_answered_as_promised_and_lose_no_job(service: Installation) -> None:
     seen = []
-    load = Load(service.url, callers=16, seconds=5, seed=1, texts=[TEXT], mix=QUICK)
+    load = Load(service.url, callers=12, seconds=3, seed=1, texts=[TEXT], mix=QUICK)
     record, recount = asyncio.run(load.run(report=seen.append))
     assert not record.faults
     assert seen == [record]
