@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.engine import Contender, Report, pack_folder
 
 #: Characters of a novel in English to one token, white space included. Lengths in tokens are met about that well.
-_CHARACTERS_A_TOKEN = 5.4
+_CHARACTERS_A_TOKEN = 4.6
 _WARM_UP_CHARACTERS = 6_000
 
 
