@@ -96,7 +96,8 @@ class Standing:
         backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
         encryption = table.get("SSEDescription", {})
         recovery = backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
-        return table | {
+        return {
+            **table,
             "BillingMode": table.get("BillingModeSummary", {}).get("BillingMode"),
             "TimeToLiveSpecification": {
                 "AttributeName": ttl.get("AttributeName"),
