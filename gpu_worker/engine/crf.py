@@ -40,19 +40,31 @@ class Crf:
         return self._backward(best, ends)
 
     def _forward(self, emissions: Tensor, lengths: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the score of the best path to each tag before each step, `[steps + 1, batch, tags]`."""
+        """Return the score of the best path to each tag before each step, `[steps + 1, batch, tags]`.
+
+        From a sequence's end on it is that of the path to its stop.
+        """
         steps, batch, tags = emissions.shape
-        remaining = torch.as_tensor(lengths, device=emissions.device)[:, None]
-        scores = torch.full((batch, tags), _IMPOSSIBLE, device=emissions.device)
-        scores[:, tags - 2] = 0
         history = torch.empty((steps + 1, batch, tags), device=emissions.device)
-        history[0] = scores
-        for step in range(steps):
-            reached = (scores[:, None, :] + self.transitions).amax(2) + emissions[step]
-            scores = torch.where(remaining > step, reached, scores)
-            scores = torch.where(remaining == step + 1, scores + self.transitions[tags - 1], scores)
-            history[step + 1] = scores
-        return history.cpu().numpy()
+        history[0] = _IMPOSSIBLE
+        history[0, :, tags - 2] = 0
+        # Taken apart at once: to find a step's rows takes as long as to add them.
+        scores = history.unbind()
+        # `[from, batch, to]`, so that the best of all tags is taken along rows that lie behind one another.
+        transitions = self.transitions.T.contiguous()[:, None, :]
+        reached = torch.empty((tags, batch, tags), device=emissions.device)
+        for before, after, emission in zip(scores, scores[1:], emissions.unbind(), strict=False):
+            torch.add(before.T[:, :, None], transitions, out=reached)
+            torch.amax(reached, 0, out=after)
+            after += emission
+        return self._stopped(history.cpu().numpy(), lengths)
+
+    def _stopped(self, history: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return `history` with each sequence's score at its stop from its end on."""
+        stop = np.where(lengths[:, None] > 0, self._scores[self.tags - 1], 0)
+        at_end = history[lengths, np.arange(len(lengths))] + stop
+        ended = np.arange(len(history))[:, None] >= lengths
+        return np.where(ended[..., None], at_end, history)
 
     def _backward(self, best: NDArray[np.float32], ends: NDArray[np.int64]) -> NDArray[np.int64]:
         steps, batch, _ = best.shape

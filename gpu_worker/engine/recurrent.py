@@ -52,4 +52,4 @@ def _turn(steps: int, lengths: NDArray[np.int64], device: torch.device) -> Tenso
 
 
 def _turned(x: Tensor, turn: Tensor) -> Tensor:
-    return x.flatten(0, 1)[turn].view(x.shape)
+    return x.flatten(0, 1).index_select(0, turn).view(x.shape)

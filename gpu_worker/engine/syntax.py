@@ -101,9 +101,10 @@ def load() -> "Language":
     """Load spaCy's English pipeline as upstream does: all but the names of entities."""
     import spacy
 
+    from gpu_worker.engine.attribute_rules import remember_rules
     from gpu_worker.engine.spacy_ops import use_onednn
 
-    return use_onednn(spacy.load(model_folder(), disable=["ner"]))
+    return remember_rules(use_onednn(spacy.load(model_folder(), disable=["ner"])))
 
 
 def passages(text: str) -> Iterator[tuple[int, int]]:
