@@ -42,7 +42,8 @@ class Rhythm:
 
     report_steps: int = 20
     checkpoint_seconds: float = 240.0
-    evaluate_steps: int = 750
+    #: A multiple of `report_steps`.
+    evaluate_steps: int = 1_500
 
 
 class Trainer:
