@@ -127,17 +127,17 @@ def _most_alike(gold: Clusters[Item], predicted: Clusters[Item]) -> float:
     for row, cluster in enumerate(gold):
         for column, common in Counter(label[item] for item in cluster if item in label).items():
             likeness[row, column] = 2 * common / (len(cluster) + len(predicted[column]))
-    rows, columns = _assignment(likeness)
+    rows, columns = assignment(likeness)
     return float(likeness[rows, columns].sum())
 
 
-def _assignment(gains: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def assignment(gains: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the rows and columns of the pairs that gain the most (Kuhn, 1955; shortest augmenting paths).
 
     Own code, because scipy would be a dependency for this alone.
     """
     if gains.shape[0] > gains.shape[1]:
-        columns, rows = _assignment(gains.T)
+        columns, rows = assignment(gains.T)
         return rows, columns
     costs = -gains
     height, width = costs.shape

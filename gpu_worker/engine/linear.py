@@ -38,13 +38,6 @@ class Linear:
         out = functional.linear(x, self._weight, self._bias)
         return functional.gelu(out) if self._gelu else out
 
-    def plus(self, x: Tensor, other: Tensor) -> Tensor:
-        """Return the product for `x`, added to `other`, without GELU."""
-        if self._reordered:
-            out: Tensor = _onednn._linear_pointwise(x, other, self._weight, self._bias, "add")  # noqa: SLF001 - no public name
-            return out
-        return functional.linear(x, self._weight, self._bias) + other
-
 
 def product(x: Tensor, weight: Tensor) -> Tensor:
     """Return `x W^T` for `x` `[n, k]` and `weight` `[m, k]`, neither of them reordered; needs oneDNN."""

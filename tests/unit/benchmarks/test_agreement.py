@@ -1,0 +1,52 @@
+"""Two `.quotes` files agree where they give the same quotes to the same people."""
+
+from pathlib import Path
+
+from benchmarks.agreement import Spoken, agreement, read
+
+_EMMA, _HARRIET, _NOBODY = "12", "7", ""
+
+
+def _quotes(*speakers: str, lengths: tuple[int, ...] = (3, 9, 4, 12, 7)) -> list[Spoken]:
+    return [Spoken(length, speaker, "she") for length, speaker in zip(lengths, speakers, strict=True)]
+
+
+def test_speakers_under_other_numbers_are_the_same_people() -> None:
+    ours = _quotes(_EMMA, _HARRIET, _EMMA, _HARRIET, _EMMA)
+    found = agreement(ours, _quotes("1", "2", "1", "2", "1"))
+    assert (found.shared, found.same) == (5, 5)
+    assert found.pairs == [(_EMMA, "1", 3), (_HARRIET, "2", 2)]
+
+
+def test_one_speaker_is_never_two_of_the_other_file() -> None:
+    found = agreement(_quotes(*[_EMMA] * 5), _quotes("1", "2", "1", "2", "1"))
+    assert (found.shared, found.same) == (5, 3)
+
+
+def test_pairs_are_chosen_for_the_most_quotes_in_all() -> None:
+    ours = _quotes("a", "a", "a", "b", "b", lengths=(1, 2, 3, 4, 5))
+    theirs = _quotes("x", "x", "y", "x", "x", lengths=(1, 2, 3, 4, 5))
+    assert agreement(ours, theirs).same == 3
+
+
+def test_a_quote_that_one_file_lacks_shifts_no_other() -> None:
+    ours = _quotes(_EMMA, _HARRIET, _EMMA, _HARRIET, _EMMA)
+    found = agreement(ours, [*ours[:2], *ours[3:]])
+    assert (found.shared, found.same) == (4, 4)
+
+
+def test_an_unknown_speaker_agrees_with_nobody() -> None:
+    nobody = _quotes(*[_NOBODY] * 5)
+    found = agreement(nobody, nobody)
+    assert (found.shared, found.same, list(found.pairs)) == (5, 0, [])
+
+
+def test_a_file_is_read_whatever_marks_its_quotes_have(tmp_path: Path) -> None:
+    path = tmp_path / "emma.quotes"
+    path.write_text(
+        "quote_start\tquote_end\tmention_start\tmention_end\tmention_phrase\tchar_id\tquote\n"
+        '4\t9\t12\t12\tEmma\t12\t" " Well , "\n'
+        "20\t21\tNone\tNone\tNone\tNone\t“ Oh ! ”\n",
+        encoding="utf-8",
+    )
+    assert read(path) == [Spoken(5, "12", "Emma"), Spoken(1, "", "None")]
