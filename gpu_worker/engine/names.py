@@ -40,6 +40,9 @@ _DIALECT_SPELLINGS = {
 #: Titles before a first name that nobody shortens to a nickname: Kitty is no Lady Catherine.
 _RANKS = frozenset({"lady", "lord", "sir", "dame", "countess", "count", "princess", "prince", "queen", "king"})
 
+#: Titles without which women of BookNLP's books are not called by their surnames, in the spelling that titles get.
+_OF_WOMEN = frozenset({"miss", "mrs.", "lady", "aunt", "dame", "madame", "mademoiselle"})
+
 #: What is said to anyone or of no one in particular; two mentions of it need not mean one person.
 _ANYONE = frozenset({
     "sir", "sirs", "ma'am", "madam", "miss", "my lord", "my lady", "my dear", "my dear sir", "my dear fellow",
@@ -67,8 +70,8 @@ def cluster(
     """Return each mention's cluster, `UNRESOLVED` where names do not tell.
 
     `in_quote` holds a flag for each token. `NARRATOR` is the first-person narrator. With `compat`, a book without one
-    gives that number to its first name, titles in dialect are unknown, and a nickname may stand for a name with a
-    title of rank, all as in upstream.
+    gives that number to its first name, titles in dialect are unknown, a nickname may stand for a name with a title of
+    rank, and a surname alone for a wife or daughter, all as in upstream.
     """
     lowest = NARRATOR if compat else NARRATOR + 1
     refs = _narrator(mentions, in_quote)
@@ -156,12 +159,22 @@ def _people(
         candidates = full_names.of(names[index])
         if resolved[index] != UNRESOLVED or not candidates:
             continue
+        if not compat:
+            candidates = _bearers(names[index], candidates)
         full_name = max(candidates, key=lambda name: counts[name] + last_met.get(name, 0))
         last_met[full_name] = index
         if full_name not in clusters:
             clusters[full_name] = next(numbers)
         resolved[index] = clusters[full_name]
     return resolved
+
+
+def _bearers(name: str, candidates: Sequence[str]) -> Sequence[str]:
+    """Return whom a name can mean as it stands: "Barrymore" alone is no Mrs. Barrymore where there is another one."""
+    others = [
+        other for other in candidates if not (other.endswith(f" {name}") and _OF_WOMEN.intersection(other.split(" ")))
+    ]
+    return others or candidates
 
 
 class _FullNames:

@@ -86,6 +86,23 @@ def test_a_nickname_is_not_short_for_a_name_with_a_title_of_rank_but_in_compat(
     assert clusters(["Lady Catherine", "Kitty", "Lady Catherine"], compat=compat) == expected
 
 
+@pytest.mark.parametrize(
+    ("names", "ours", "upstreams"),
+    [
+        (["Mr. Barrymore", "Mrs. Barrymore", "Barrymore"], [1, 2, 1], [0, 1, 1]),
+        (["John Barrymore", "Miss Barrymore", "Barrymore"], [1, 2, 1], [0, 1, 1]),
+        (["Mrs. Barrymore", "Barrymore"], [1, 1], [0, 0]),
+        (["Mr. Barrymore", "Mrs. Barrymore", "Mrs. Barrymore"], [1, 2, 2], [0, 1, 1]),
+        (["Catherine Morland", "Lady Catherine", "Catherine"], [1, 2, 1], [0, 1, 1]),
+    ],
+)
+def test_a_surname_alone_is_no_ladys_where_another_bears_it_but_in_compat(
+    names: list[str], ours: list[int], upstreams: list[int]
+) -> None:
+    assert clusters(names) == ours
+    assert clusters(names, compat=True) == upstreams
+
+
 def test_time_grows_with_the_names_and_not_with_their_square() -> None:
     started = time.perf_counter()
     clusters([f"Forename{number} Surname{number}" for number in range(20_000)])
