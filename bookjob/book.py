@@ -50,8 +50,11 @@ def load(path: Path) -> Book:
 
 
 def inspect(path: Path) -> Book:
-    """Return the book in a file, having looked through it but kept nothing of it in memory; otherwise as `load`."""
-    if path == _STANDARD_INPUT:
+    """Return the book in a file, having looked through it but kept nothing of it in memory; otherwise as `load`.
+
+    What is no regular file, such as a pipe, is kept: it can be read but once.
+    """
+    if path == _STANDARD_INPUT or not path.is_file():
         return load(path)
     for _ in _texts(_pieces_of(path), str(path)):
         pass
@@ -61,6 +64,17 @@ def inspect(path: Path) -> Book:
 def decode(content: bytes, name: str) -> str:
     """Return the text of a file's bytes without a byte-order mark; raises InvalidBook, which calls the file `name`."""
     return "".join(_texts([content], name))
+
+
+def encode(text: str) -> bytes:
+    """Return a text as it is sent; raises InvalidBook for the half of a surrogate pair, which UTF-8 cannot say."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidBook(
+            f"The text is not Unicode: there is a lone surrogate, {text[error.start]!a}, at character {error.start:,}. "
+            "Was it decoded with another encoding than its own?"
+        ) from error
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:

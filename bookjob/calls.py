@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
+from bookjob.book import encode
 from bookjob.models import FileName, JobState, UploadForm
 from bookjob.protocol import Call
 
@@ -37,7 +38,8 @@ class JobRequest(TypedDict, total=False):
 
 
 def submission(text: str, request: JobRequest, idempotency_key: str | None) -> Call:
-    """Return the call that hands a text in."""
+    """Return the call that hands a text in; raises InvalidBook for one that UTF-8 cannot say."""
+    encode(text)
     return Call(
         "POST",
         "/v1/jobs",

@@ -48,16 +48,17 @@ class Client:
     ) -> None:
         """Connect lazily to `url`, by default BOOKJOB_URL or the local service, with BOOKJOB_API_KEY where it is set.
 
-        Raises InvalidUrl or InvalidApiKey.
+        Raises InvalidUrl, InvalidProxy or InvalidApiKey.
         """
         #: The root of the service, without `/v1`.
         self.url = protocol.service_url(url or protocol.default_url())
-        self._http = httpx.Client(
-            base_url=self.url,
-            timeout=protocol.TIMEOUT,
-            transport=transport,
-            trust_env=not protocol.is_on_this_machine(self.url),
-        )
+        with protocol.proxies_understood():
+            self._http = httpx.Client(
+                base_url=self.url,
+                timeout=protocol.TIMEOUT,
+                transport=transport,
+                trust_env=not protocol.is_on_this_machine(self.url),
+            )
         self._key_header = protocol.key_header(api_key)
         self._sleep = sleep
         self._clock = clock
@@ -263,7 +264,7 @@ class Client:
                 while True:
                     try:
                         answer = self._take(step)
-                    except errors.BookjobError as error:
+                    except (errors.BookjobError, OSError) as error:
                         step = conversation.throw(error)
                     else:
                         step = conversation.send(answer)

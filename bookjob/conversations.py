@@ -1,7 +1,8 @@
 """What both clients do for a caller, step by step and without any I/O, so that each rule stands once.
 
 A conversation is a generator. It yields the step that is to be taken, an exchange with the service or a pause, and is
-sent the answer, or has the error thrown into it that came instead. What it returns is the caller's.
+sent the answer, or has the error thrown into it that came instead: one of ours, or the disk's where a body was to be
+saved. What it returns is the caller's.
 """
 
 from collections.abc import Callable, Generator

@@ -32,6 +32,16 @@ class InvalidApiKey(BookjobError):
         )
 
 
+class InvalidProxy(BookjobError):
+    """The environment names a proxy that cannot be used."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The environment names a proxy that cannot be used ({reason}). Set HTTPS_PROXY or ALL_PROXY to one like "
+            "http://proxy.example:3128, or unset it; for a socks5:// one: pip install 'httpx[socks]'."
+        )
+
+
 class OutputNotWritable(BookjobError):
     """The results cannot be written where they should go."""
 

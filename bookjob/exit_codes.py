@@ -27,6 +27,7 @@ _CODES: dict[type[errors.BookjobError], ExitCode] = {
     errors.InvalidBook: ExitCode.USAGE,
     errors.InvalidUrl: ExitCode.USAGE,
     errors.InvalidApiKey: ExitCode.USAGE,
+    errors.InvalidProxy: ExitCode.USAGE,
     errors.OutputNotWritable: ExitCode.USAGE,
     errors.InvalidRequest: ExitCode.USAGE,
     errors.ServiceUnreachable: ExitCode.UNREACHABLE,

@@ -84,7 +84,7 @@ def two_columns(lines: dict[str, str]) -> Table:
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in lines.items():
-        table.add_row(name, value)
+        table.add_row(name, Text(value))
     return table
 
 

@@ -10,6 +10,8 @@ import os
 import random
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import IO, Any, Final, TypeVar
@@ -92,6 +94,17 @@ class Call:
 def is_on_this_machine(url: str) -> bool:
     """Tell whether a service is one that no proxy of the environment can reach."""
     return httpx.URL(url).host in ("localhost", "127.0.0.1", "::1")
+
+
+@contextmanager
+def proxies_understood() -> Iterator[None]:
+    """Let httpx read the proxies of the environment, which it does when a client is made; raises InvalidProxy."""
+    try:
+        yield
+    except ImportError as missing:
+        raise errors.InvalidProxy("httpx lacks what SOCKS needs") from missing
+    except (ValueError, httpx.InvalidURL) as error:
+        raise errors.InvalidProxy(str(error)) from error
 
 
 def default_url() -> str:

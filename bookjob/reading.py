@@ -51,8 +51,10 @@ class ReadBook:
 def read_book(client: Client, book: Book, request: Request, *, folder: Path | None, messages: Console) -> ReadBook:
     """Hand a book in, show its progress on `messages` until it ends, write its files and return what is in it.
 
-    Raises JobEnded when it ends without a result, and what `submit`, `follow` and `fetch` raise.
+    Raises JobEnded when it ends without a result, and what `submit`, `follow` and `fetch` raise; OutputNotWritable
+    before the book is handed in.
     """
+    _output(folder, book.book_id)
     job_id = submit(client, book, request, messages).job_id
     messages.print(f"Reading {book.book_id} (job {job_id})", soft_wrap=True, highlight=False, markup=False)
     return fetch(client, follow(client, job_id, messages), folder, messages)
@@ -130,7 +132,7 @@ def fetch(client: Client, job: Job, folder: Path | None, messages: Console) -> R
     Raises NotFound when the result has expired meanwhile, and OutputNotWritable.
     """
     name = job.book_id or job.job_id
-    output = OutputFolder.prepare(folder or OUTPUT / file_stem(name), name)
+    output = _output(folder, name)
     again = command("result", job.job_id, client)
     with _on_interrupt(messages, f"The result stays at the service until it expires. Fetch it with: {again}"):
         with bytes_progress(messages, "Fetching") as show:
@@ -171,6 +173,10 @@ def _announced(show: OnProgress, messages: Console) -> OnProgress:
         show(done, total)
 
     return show_and_tell
+
+
+def _output(folder: Path | None, name: str) -> OutputFolder:
+    return OutputFolder.prepare(folder or OUTPUT / file_stem(name), name)
 
 
 def _booknlp_files(client: Client, job_id: str, output: OutputFolder) -> list[Path]:

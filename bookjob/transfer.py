@@ -8,6 +8,7 @@ from typing import IO, BinaryIO, TypeAlias, cast
 
 import httpx
 
+from bookjob.book import encode
 from bookjob.errors import InvalidBook
 
 #: Is told of bytes as they pass: how many so far, and how many in all, where that is known.
@@ -18,13 +19,21 @@ Save: TypeAlias = Callable[[httpx.Response, bytes], None]
 
 @contextmanager
 def opened(text: str | Path, on_progress: OnProgress | None) -> Iterator[IO[bytes]]:
-    """Yield a text as a file of UTF-8 to send, never whole in memory if it is on disk; raises InvalidBook."""
+    """Yield a text as a file of UTF-8 to send, never whole in memory if it is a file; raises InvalidBook."""
     try:
-        file: BinaryIO = io.BytesIO(text.encode()) if isinstance(text, str) else text.open("rb")
+        file: BinaryIO = io.BytesIO(encode(text)) if isinstance(text, str) else _seekable(text.open("rb"))
     except OSError as error:
         raise InvalidBook(f"{text} cannot be read: {error.strerror or error}.") from error
     with file:
         yield cast("IO[bytes]", _Counted(file, on_progress)) if on_progress else file
+
+
+def _seekable(file: BinaryIO) -> BinaryIO:
+    """Return a file whose size is known and that can be sent twice: a pipe is read to its end first."""
+    if file.seekable():
+        return file
+    with file:
+        return io.BytesIO(file.read())
 
 
 def save_to(file: IO[bytes], on_progress: OnProgress | None) -> Save:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def service(url: str | None, api_key: str | None) -> "Iterator[Client]":
-    """Yield a client of the service at `url` with that key, either by default the environment's; raises InvalidUrl."""
+    """Yield a client of the service at `url` with that key, by default the environment's; raises as it does."""
     from bookjob.client import Client
 
     with Client(url, api_key) as client:

@@ -11,7 +11,7 @@ import typer
 from bookjob.commands import connection
 from bookjob.commands.arguments import ApiKey, Folder, JobId, Json, Url, Watch
 from bookjob.commands.terminal import messages, output, print_json, print_table, say
-from bookjob.errors import JobTimedOut
+from bookjob.errors import Conflict, JobTimedOut
 from bookjob.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -96,14 +96,20 @@ def result(
 
 def cancel(job_id: JobId, url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> None:
     """Call a job off, whether it waits or runs."""
+    from bookjob.models import JobState
+
     with connection.service(url, api_key) as client:
         state = client.stop(job_id).status
         if not state.ended:
             state = _wait_for_stop(client, job_id)
     if as_json:
         typer.echo(json.dumps({"job_id": job_id, "status": state}))
-    else:
-        output().print("Cancelled." if state.ended else "Asked to stop; it has not stopped yet.")
+    elif not state.ended:
+        output().print("Asked to stop; it has not stopped yet.")
+    elif state is JobState.CANCELLED:
+        output().print("Cancelled.")
+    if state.ended and state is not JobState.CANCELLED:
+        raise Conflict(409, f"The job {state} before it could be stopped.")
 
 
 def retry(

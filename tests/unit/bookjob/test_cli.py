@@ -61,6 +61,18 @@ def test_run_passes_on_how_the_book_is_to_be_read(bookjob: Command, service: Scr
     assert (sent["model"], sent["pipeline"], sent["book_id"]) == ("big", ["entity", "quote"], "Emma!")
 
 
+def test_a_folder_that_cannot_be_written_to_is_told_before_the_book_is_handed_in(
+    bookjob: Command, service: ScriptedService
+) -> None:
+    Path("taken").write_text("a file")
+
+    ran = bookjob("run", "emma.txt", "-o", "taken")
+
+    assert ran.exit_code == 2
+    assert "taken cannot be made a folder" in ran.stderr
+    assert service.requests == []
+
+
 @pytest.mark.parametrize(
     ("end", "code", "sentence"),
     [
@@ -178,6 +190,16 @@ def test_status_shows_a_job_to_people(bookjob: Command, service: ScriptedService
         assert words in ran.stdout
 
 
+def test_status_shows_what_others_wrote_as_it_is(bookjob: Command, service: ScriptedService) -> None:
+    service.looks = [job("failed", book_id="a[/b]", error_message="[red]no words")]
+
+    ran = bookjob("status", JOB_ID)
+
+    assert ran.exit_code == 0
+    assert "a[/b]" in ran.stdout
+    assert "[red]no words" in ran.stdout
+
+
 def test_status_of_a_failed_job_is_an_answer_like_any_other(bookjob: Command, service: ScriptedService) -> None:
     service.looks = [job("failed", error_message="it has no words")]
 
@@ -235,6 +257,24 @@ def test_cancelling_a_job_that_has_ended_is_refused(bookjob: Command, service: S
 
     assert ran.exit_code == 5
     assert ran.stderr == "Error: it is completed\n"
+
+
+@pytest.mark.parametrize("end", ["completed", "failed"])
+def test_cancelling_a_job_that_ends_by_itself_meanwhile_says_how_it_ended(
+    bookjob: Command, service: ScriptedService, end: str
+) -> None:
+    service.looks = [job("running"), job(end)]
+
+    ran = bookjob("cancel", JOB_ID)
+
+    assert (ran.exit_code, ran.stdout) == (5, "")
+    assert ran.stderr == f"Error: The job {end} before it could be stopped.\n"
+
+
+def test_cancelling_tells_machines_how_a_job_ended_by_itself(bookjob: Command) -> None:
+    ran = bookjob("cancel", JOB_ID, "--json")
+
+    assert (ran.exit_code, json.loads(ran.stdout)) == (5, {"job_id": JOB_ID, "status": "completed"})
 
 
 def test_stats_are_the_services_own_for_machines(bookjob: Command) -> None:

@@ -1,10 +1,12 @@
 """The commands that upload a book or analyse a text, against a scripted service, and how a book's way is broken off."""
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -39,6 +41,14 @@ def test_upload_can_watch_the_job_to_its_end(bookjob: Command, service: Scripted
 
 def test_upload_reads_standard_input(bookjob: Command, service: ScriptedService) -> None:
     assert bookjob("upload", "-", input="Call me Ishmael.").exit_code == 0
+    assert b"\r\n\r\nCall me Ishmael.\r\n" in uploads(service)[0]
+
+
+def test_upload_reads_a_pipe(bookjob: Command, service: ScriptedService) -> None:
+    os.mkfifo("book.txt")
+    with ThreadPoolExecutor() as writer:
+        writer.submit(Path("book.txt").write_text, "Call me Ishmael.")
+        assert bookjob("upload", "book.txt").exit_code == 0
     assert b"\r\n\r\nCall me Ishmael.\r\n" in uploads(service)[0]
 
 

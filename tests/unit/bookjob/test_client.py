@@ -1,6 +1,7 @@
 """Both clients against a scripted service: what it sends, what it repeats, what it raises."""
 
 import inspect
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 
@@ -25,6 +26,13 @@ def test_a_submission_sends_only_what_the_caller_asked_for(client: Client, servi
     assert submitted.job_id == JOB_ID
     assert submitted.queue_position == 1
     assert body_of(service.requests[0]) == {"text": "Call me Ishmael.", "book_id": "moby", "pipeline": ["entity"]}
+
+
+@pytest.mark.parametrize("call", ["submit", "analyze"])
+def test_half_a_surrogate_pair_is_no_text(client: Client, service: ScriptedService, call: str) -> None:
+    with pytest.raises(errors.InvalidBook, match=r"lone surrogate, '\\ud800', at character 1\."):
+        getattr(client, call)("a\ud800")
+    assert service.requests == []
 
 
 TROUBLES = st.sampled_from([0, 400, 401, 409, 413, 422, 425, 429, 500, 502, 503, 504])
@@ -303,6 +311,18 @@ def test_a_url_may_be_written_with_or_without_the_version(url: str) -> None:
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(errors.InvalidUrl, match="should look like"):
         Client(url)
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "gopher://127.0.0.1", "http://127.0.0.1:port"])
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_proxy_that_cannot_be_used_is_told_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, kind: type[Client | AsyncClient], proxy: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+
+    with pytest.raises(errors.InvalidProxy, match="Set HTTPS_PROXY or ALL_PROXY to one like"):
+        kind("https://books.example")
 
 
 def test_the_environment_names_the_service_and_the_key(

@@ -1,8 +1,10 @@
 """How both clients fetch results and files: to the disk, whole or not at all, from wherever the service sends them."""
 
 import asyncio
+import resource
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -85,6 +87,29 @@ def test_a_download_tells_how_far_it_is(client: Client, service: ScriptedService
     client.download_file(JOB_ID, "tokens", tmp_path / "t", on_progress=lambda done, total: told.append((done, total)))
 
     assert told == [(done, 400_000) for done in (100_000, 200_000, 300_000, 400_000)]
+
+
+@contextmanager
+def disk_with_room_for(size: int) -> Iterator[None]:
+    """Let no file grow beyond so many bytes: a write that would is refused by the system, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_that_fills_up_during_a_download_is_told_and_nothing_stays(
+    client: Client, service: ScriptedService, tmp_path: Path
+) -> None:
+    service.fail("GET", "tokens", httpx.Response(200, stream=Words()))
+
+    with disk_with_room_for(150_000), pytest.raises(errors.OutputNotWritable, match=r"emma\.tokens cannot be written"):
+        client.download_file(JOB_ID, "tokens", tmp_path / "emma.tokens")
+
+    assert list(tmp_path.iterdir()) == []
+    assert len(service.requests) == 1
 
 
 def test_a_link_that_storage_refuses_is_told_as_such(connect: Connect, tmp_path: Path) -> None:

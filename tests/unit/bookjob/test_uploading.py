@@ -1,5 +1,7 @@
 """How both clients upload a text: the form, what goes with it, and the wait for the job that it becomes."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -61,6 +63,24 @@ def test_a_file_that_is_not_there_is_told_before_a_form_is_asked_for(
 ) -> None:
     with pytest.raises(errors.InvalidBook, match=r"none\.txt cannot be read: No such file"):
         client.upload(tmp_path / "none.txt")
+    assert service.requests == []
+
+
+def test_a_pipe_is_sent_whole(client: Client, service: ScriptedService, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    told: list[tuple[int, int | None]] = []
+    with ThreadPoolExecutor() as writer:
+        writer.submit(pipe.write_text, "A fox.")
+        client.upload(pipe, on_progress=lambda done, total: told.append((done, total)))
+
+    assert b"\r\n\r\nA fox.\r\n" in storage_requests(service)[0].content
+    assert told[-1] == (6, 6)
+
+
+def test_half_a_surrogate_pair_is_no_text_to_upload(client: Client, service: ScriptedService) -> None:
+    with pytest.raises(errors.InvalidBook, match="lone surrogate"):
+        client.upload("a\ud800")
     assert service.requests == []
 
 
