@@ -14,6 +14,8 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+from botocore.exceptions import ClientError
+
 from gpu_worker import metrics, publishing, retries
 from gpu_worker.attempt import Attempt
 from gpu_worker.connections import Connections
@@ -31,6 +33,7 @@ from gpu_worker.triage import Claim, Drop, GiveBack, triage
 from jobs.errors import AWS_ERRORS, JobNotFound, LeaseLost, MoveRefused
 from jobs.model import Job, Lease, Outcome, Status
 from jobs.queue import Message
+from jobs.table import is_unwritable
 
 #: Seconds of one long poll. Short, since a message that SQS hands to a poll whose worker has just gone stays hidden
 #: for a whole lease; a poll every two seconds costs less than a dollar a month.
@@ -61,6 +64,7 @@ class Consumer:
         self._worker_id = worker_id
         self._protection = protection
         self._busy_at = time.monotonic()
+        self._unwritable: set[str] = set()
         self._sign = SignOfLife(
             connections.store, worker_id, connections.clock, settings.beat_seconds, settings.alive_file
         )
@@ -102,7 +106,8 @@ class Consumer:
             now = self._connections.clock()
             woken_for = self._find(message)
             concurrency = self._connections.settings.worker_concurrency
-            match triage(woken_for, store.unfinished(now), concurrency, now):
+            unfinished = (job for job in store.unfinished(now) if job.job_id not in self._unwritable)
+            match triage(woken_for, unfinished, concurrency, now):
                 case Drop():
                     self._drop(message, woken_for)
                     in_hand = False
@@ -132,6 +137,13 @@ class Consumer:
             job, lease = self._connections.store.claim(job, self._worker_id, now, lease_time)
         except MoveRefused:
             return True  # it was called off, or another worker was quicker: look at the records anew
+        except ClientError as error:
+            if not is_unwritable(error):
+                raise
+            # It is the oldest, and would be the first to be tried for ever: this worker goes on with the others.
+            logger.exception("the job's record cannot be written; the job is passed over", job_id=job.job_id)
+            self._unwritable.add(job.job_id)
+            return True
         begin_job(job)
         logger.info("claimed")
         metrics.job_claimed(job, now)

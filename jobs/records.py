@@ -10,6 +10,10 @@ from pydantic import TypeAdapter
 
 from jobs.model import Job, Status
 
+#: The largest record that a job begins with, in bytes. DynamoDB takes 400 KB, and of one that is near it no write that
+#: makes it longer: it could neither be claimed nor be called off, and every worker would come back to it first.
+LARGEST = 100_000
+
 #: Attribute name to DynamoDB's typed value, as the low-level client takes it.
 Item = dict[str, Any]
 
@@ -51,6 +55,11 @@ def to_item(job: Job) -> Item:
     if job.due_at is not None:
         plain["due_at"] = job.due_at
     return job_key(job.job_id) | {name: to_value(value) for name, value in plain.items()}
+
+
+def size_of(item: Item) -> int:
+    """Return the record's length in bytes as JSON, which is no less than DynamoDB counts."""
+    return len(json.dumps(item, ensure_ascii=False).encode())
 
 
 def from_item(item: Mapping[str, Any]) -> Job:

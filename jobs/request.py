@@ -1,7 +1,8 @@
 """What a caller may ask for, and how a request becomes a pack and a list of tasks."""
 
 from collections.abc import Iterator
-from typing import Self
+from itertools import combinations
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, field_validator, model_validator
 from pydantic.config import JsonDict
@@ -31,14 +32,29 @@ TASKS_NEED_TASKS: list[JsonDict] = [
 ]
 
 
+# A job's record carries its options wherever it goes, and its callback carries the record: each part is bounded.
+Pronoun = Annotated[StrictStr, Field(min_length=1, max_length=40)]
+GenderCategory = Annotated[tuple[Pronoun, ...], Field(min_length=1, max_length=20)]
+
+
 class RequestOptions(BaseModel):
     """The engine's options as a caller writes them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     pronominal_coref_only: StrictBool = True
-    referential_gender_cats: tuple[tuple[StrictStr, ...], ...] | None = Field(default=None, max_length=20)
+    referential_gender_cats: tuple[GenderCategory, ...] | None = Field(
+        default=None, min_length=1, max_length=20, json_schema_extra={"uniqueItems": True}
+    )
     compat: StrictBool = False
+
+    @field_validator("referential_gender_cats")
+    @classmethod
+    def _each_once(cls, categories: tuple[GenderCategory, ...] | None) -> tuple[GenderCategory, ...] | None:
+        for (first, category), (second, other) in combinations(enumerate(categories or ()), 2):
+            if category == other:
+                raise ValueError(f"options.referential_gender_cats: {first} and {second} are the same; leave one out")
+        return categories
 
     def to_domain(self) -> Options:
         """Return the options as the job's record keeps them."""

@@ -24,6 +24,7 @@ from jobs.documents import FILES, DocumentStore, StoredObject, document_key, fil
 from jobs.errors import (
     AWS_ERRORS,
     DocumentMissing,
+    InvalidRequest,
     JobNotFound,
     KeyReused,
     MoveRefused,
@@ -177,7 +178,7 @@ class JobService:
         self.documents.put_text(job.document_key, text)
         try:
             self.store.submit(job, self.settings.max_queue_size)
-        except (QueueFull, MoveRefused):
+        except (InvalidRequest, QueueFull, MoveRefused):
             self.documents.delete_text(job.document_key)
             raise
 

@@ -28,10 +28,10 @@ from typing import Any
 
 from jobs.callbacks.outbox import announcement
 from jobs.clock import isoformat
-from jobs.errors import LeaseLost, MoveRefused, QueueFull
+from jobs.errors import InvalidRequest, LeaseLost, MoveRefused, QueueFull
 from jobs.lookup import JobLookup
 from jobs.model import Job, Lease, Outcome, Progress, Status, job_at
-from jobs.records import Item, condition, from_item, index_keys, job_key, merged, to_item, typed
+from jobs.records import LARGEST, Item, condition, from_item, index_keys, job_key, merged, size_of, to_item, typed
 from jobs.table import UNTOUCHED, Line
 
 #: How long an expired job is still answered as `expired` rather than not found.
@@ -74,10 +74,14 @@ class JobStore(JobLookup):
     def submit(self, job: Job, max_queue_size: int) -> None:
         """Store a new pending job and give it a place in the queue, both or neither.
 
-        Raises QueueFull when no place is free, MoveRefused when a job of this id exists already.
+        Raises QueueFull when no place is free, MoveRefused when a job of this id exists already, InvalidRequest for a
+        record that would be too large to be moved later.
         """
+        item = to_item(job)
+        if (size := size_of(item)) > LARGEST:
+            raise InvalidRequest(f"All fields but the text have {size} bytes together; shorten them to {LARGEST}.")
         new = condition(JOB_IS_NEW, now=int(job.submitted_at.timestamp()))
-        put = merged({"TableName": self.table, "Item": to_item(job)}, new)
+        put = merged({"TableName": self.table, "Item": item}, new)
         place = merged(self._queue(job.place, enter="waiting"), condition(QUEUE_HAS_ROOM, max=max_queue_size))
         refusals = self._transact({"Put": put}, {"Update": place})
         if refusals and refusals[0]["Code"] == UNTOUCHED:

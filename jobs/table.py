@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from botocore.exceptions import ClientError
+
 from jobs.clock import isoformat
 from jobs.records import Item, condition, job_key, merged, to_value, update_expression
 
@@ -26,12 +28,21 @@ CONFLICT_TRIES = 12
 #: Why DynamoDB cancels a transaction: a condition failed, or another transaction was on the same item.
 REFUSED, CONFLICT, UNTOUCHED = "ConditionalCheckFailed", "TransactionConflict", "None"
 
+#: What DynamoDB calls a write that it will never take, alone and as a part of a transaction.
+INVALID, INVALID_PART = "ValidationException", "ValidationError"
+
 QUEUE: Item = {"pk": {"S": "queue"}}
 WORKER: Item = {"pk": {"S": "worker"}}
 SIGNING_KEY: Item = {"pk": {"S": "signing_key"}}
 
 #: The two sets of the record `queue`.
 Line = Literal["waiting", "running"]
+
+
+def is_unwritable(error: ClientError) -> bool:
+    """Whether the fault is the job's own record's, as that of one which has grown too large: no repetition helps."""
+    reasons = error.response.get("CancellationReasons", ())
+    return error.response["Error"]["Code"] == INVALID or any(one["Code"] == INVALID_PART for one in reasons[:1])
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,22 @@ WRONG = {
         {"text": "A", "options": {"compat": "yes"}},
         "options.compat: must be true or false",
     ),
+    "a pronoun that is a book": (
+        {"text": "A", "options": {"referential_gender_cats": [["he", "x" * 400_000]]}},
+        "options.referential_gender_cats.0.1: must have at most 40 characters",
+    ),
+    "a lone surrogate for a pronoun": (
+        {"text": "A", "options": {"referential_gender_cats": [["\ud800"]]}},
+        "options.referential_gender_cats.0.0: must be well-formed Unicode",
+    ),
+    "the same pronouns twice": (
+        {"text": "A", "options": {"referential_gender_cats": [["he"], ["he"]]}},
+        "options.referential_gender_cats: 0 and 1 are the same; leave one out",
+    ),
+    "no pronouns at all": (
+        {"text": "A", "options": {"referential_gender_cats": []}},
+        "options.referential_gender_cats: must have at least 1 element(s)",
+    ),
     "options that are a list": ({"text": "A", "options": []}, "options: must be an object"),
     "a book's name that is a number": ({"text": "A", "book_id": 7}, "book_id: must be a string"),
     "a book's name too long": ({"text": "A", "book_id": "x" * 257}, "book_id: must have at most 256 characters"),

@@ -7,11 +7,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
-from jobs.errors import JobNotFound, LeaseLost, MoveRefused, QueueFull
+from jobs.errors import InvalidRequest, JobNotFound, LeaseLost, MoveRefused, QueueFull
 from jobs.model import Job, Lease, Outcome, Progress, Status
+from jobs.records import LARGEST, size_of, to_item
 from jobs.request import JobRequest
 from jobs.service import JobService
+from jobs.table import is_unwritable
 from tests.integration.conftest import Aws
 
 LEASE = timedelta(seconds=60)
@@ -285,3 +288,23 @@ def test_a_submission_whose_answer_was_lost_and_which_a_worker_took_meanwhile_is
     job = submitted(service)
     assert [one.job_id for one in taken] == [job.job_id]
     assert service.get(job.job_id, "public").status is Status.RUNNING
+
+
+def test_a_record_that_could_not_grow_any_more_is_refused_and_takes_no_place(service: JobService) -> None:
+    """DynamoDB takes it up to 400 KB, and then no write that claims it, calls it off or ends it."""
+    job = submitted(service).evolve(job_id="large", warnings=("x" * LARGEST,))
+    with pytest.raises(InvalidRequest, match="shorten them to 100000"):
+        service.store.submit(job, max_queue_size=10)
+    assert service.store.find("large") is None
+    assert len(service.store.waiting()) == 1
+
+
+def test_a_record_that_is_full_is_told_from_a_table_that_does_not_answer(service: JobService, aws: Aws) -> None:
+    if aws.name == "ministack":
+        pytest.skip("the emulator holds no record to DynamoDB's size")
+    job = submitted(service)
+    full = to_item(job) | {"book_id": {"S": "x" * (400_000 - size_of(to_item(job)))}}
+    service.store.client.put_item(TableName=service.store.table, Item=full)
+    with pytest.raises(ClientError) as refused:
+        service.store.claim(job, "worker-1" * 2000, service.clock(), LEASE)
+    assert is_unwritable(refused.value)

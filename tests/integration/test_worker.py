@@ -4,11 +4,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
-from typing import IO, ClassVar, NoReturn
+from datetime import datetime, timedelta
+from typing import IO, Any, ClassVar, NoReturn
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from gpu_worker import retries
 from gpu_worker.connections import Connections
@@ -17,9 +17,10 @@ from gpu_worker.engine_process import EngineProcess
 from gpu_worker.shutdown import Shutdown
 from jobs.clock import isoformat, utc_now
 from jobs.documents import FILES, DocumentStore, file_key
-from jobs.model import Lease, Outcome, Status
+from jobs.model import Job, Lease, Outcome, Status
 from jobs.queue import JobQueue
 from jobs.request import JobRequest
+from jobs.store import JobStore
 from tests.scripted_engine import LOADER, script
 from tests.workers import TENANT, Deployment, consume, emulated, finish
 
@@ -123,6 +124,36 @@ def test_jobs_run_in_order_of_submission_whatever_the_order_of_their_messages(
 class MuteQueue(JobQueue):
     def send(self, job_id: str, occasion: str = "") -> None:
         pass
+
+
+class FullRecord(JobStore):
+    """Refuses to lengthen one job's record, as DynamoDB does at 400 KB."""
+
+    full: ClassVar[str]
+
+    def claim(self, job: Job, owner: str, now: datetime, lease_time: timedelta) -> tuple[Job, Lease]:
+        if job.job_id != self.full:
+            return super().claim(job, owner, now, lease_time)
+        reasons = [
+            {"Code": "ValidationError", "Message": "Item size to update has exceeded the maximum allowed size"},
+            {"Code": "None"},
+        ]
+        answer: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+        raise ClientError(answer, "TransactWriteItems")
+
+
+def test_a_job_whose_record_cannot_be_written_holds_up_no_other(
+    connections: Connections, deployment: Deployment, engine: EngineProcess
+) -> None:
+    stuck, behind = deployment.submit(script()), deployment.submit(script())
+    FullRecord.full = stuck.job_id
+    store = FullRecord(connections.store.client, connections.store.table, connections.store.ttl)
+    engine.start()
+    consumer = Consumer(replace(connections, store=store), engine, Shutdown(), "worker-1")
+    consume(consumer, lambda: deployment.job(behind).status.ended)
+    assert deployment.job(stuck).attempt == 0
+    deployment.service.cancel(stuck.job_id, TENANT)
+    consume(consumer, lambda: deployment.messages() == (0, 0))
 
 
 def test_a_message_for_a_cancelled_job_is_dropped(consumer: Consumer, deployment: Deployment) -> None:

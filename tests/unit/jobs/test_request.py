@@ -1,11 +1,19 @@
+from datetime import UTC, datetime
+
 import pytest
 from pydantic import ValidationError
 
 from jobs.errors import InvalidRequest
+from jobs.model import Job, Status
+from jobs.records import LARGEST, size_of, to_item
 from jobs.request import TASKS, JobRequest, check_text, resolve_pack
 from jobs.settings import Settings
 
 SETTINGS = Settings(table="t", bucket="b", queue_url="q", max_document_size=20)
+
+
+def cats(*categories: list[str]) -> dict[str, object]:
+    return {"options": {"referential_gender_cats": [*categories]}}
 
 
 def test_a_request_that_says_nothing_asks_for_every_task_of_the_small_model() -> None:
@@ -30,11 +38,46 @@ def test_a_pipeline_is_put_in_one_order_and_loses_its_doubles() -> None:
         ({"options": {"speed": "fast"}}, "Extra inputs"),
         ({"options": {"compat": "yes"}}, "valid boolean"),
         ({"book_id": ""}, "at least 1 character"),
+        (cats(), "at least 1 item"),
+        (cats([]), "at least 1 item"),
+        (cats(["he", ""]), "at least 1 character"),
+        (cats(["x" * 41]), "at most 40 characters"),
+        (cats(["he"] * 21), "at most 20 items"),
+        (cats(*([str(n)] for n in range(21))), "at most 20 items"),
+        (cats(["he"], ["she"], ["he"]), "0 and 2 are the same; leave one out"),
+        (cats(["\ud800"]), "unicode"),
     ],
 )
 def test_a_request_that_cannot_run_is_refused_with_the_reason(fields: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValidationError, match=sentence):
         JobRequest.model_validate(fields)
+
+
+def test_the_longest_request_makes_a_record_that_is_not_too_large() -> None:
+    """A job's record is written whole, and once more in its callback's, which grows with every attempt."""
+    longest = cats(*([f"{number:02}" + "\U00010330" * 38] * 20 for number in range(20)))
+    request = JobRequest(
+        model="custom",
+        custom_model_path="\U00010330" * 1024,
+        book_id="\U00010330" * 256,
+        callback_url="https://" + "x" * 1016,
+        **longest,
+    )
+    job = Job(
+        job_id="j" * 36,
+        tenant="t" * 64,
+        status=Status.PENDING,
+        submitted_at=datetime(2026, 1, 20, tzinfo=UTC),
+        document_key="d" * 60,
+        characters=5_000_000,
+        model=request.model,
+        pack=str(request.custom_model_path),
+        pipeline=request.pipeline,
+        options=request.options.to_domain(),
+        book_id=request.book_id,
+        callback_url=request.callback_url,
+    )
+    assert size_of(to_item(job)) < LARGEST
 
 
 @pytest.mark.parametrize(

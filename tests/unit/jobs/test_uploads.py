@@ -79,9 +79,8 @@ def test_the_metadata_of_a_form_carries_all_of_a_request_in_ascii(request: JobRe
 def test_a_request_that_fills_the_metadata_is_let_through_and_a_longer_one_refused() -> None:
     def request(excess: int) -> JobRequest:
         # Each Gothic letter takes 12 characters of JSON in ASCII.
-        rest = METADATA_LIMIT - len("request") - len('{"book_id": "", "options": {"referential_gender_cats": [[""]]}}')
-        cats = [["x" * (rest - 12 * 100 + excess)]]
-        return JobRequest(book_id="\U00010330" * 100, options={"referential_gender_cats": cats})
+        rest = METADATA_LIMIT - len("request") - len('{"book_id": "", "callback_url": ""}')
+        return JobRequest(book_id="\U00010330" * 100, callback_url="x" * (rest - 12 * 100 + excess))
 
     ((name, value),) = metadata_of(request(0)).items()
     assert len(name) + len(value) == METADATA_LIMIT
