@@ -35,7 +35,8 @@ Substitute = Annotated[
 Keys = Annotated[bool, typer.Option("--keys/--no-keys", help="Ask callers for an API key, or let everyone in.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines on standard output.")]
 
-_INTERRUPTED: Final = "Stopped. Unfinished jobs are kept; the next `bookjob up` goes on with them."
+_STOPPED: Final = "Stopped. Unfinished jobs are kept; the next `bookjob up` goes on with them."
+_INTERRUPTED: Final = "Broken off; `bookjob health` tells what runs."
 
 
 def up(
@@ -62,10 +63,11 @@ def up(
             os.close(taken)
             _tell_ready(start_detached(home, options), options, "stop it with: bookjob down")
         else:
-            run(home, taken, options, _say, lambda running: _welcome(running, options, text))
+            with in_words(_STOPPED, ExitCode.OK):
+                run(home, taken, options, _say, lambda running: _welcome(running, options, text))
             return
-        if text is not None:
-            _read(f"http://localhost:{port}", text)
+    if text is not None:
+        _read(f"http://localhost:{port}", text)
 
 
 def down() -> None:

@@ -10,13 +10,17 @@ from bookjob.exit_codes import ExitCode
 
 
 @contextmanager
-def in_words(interrupted: str, code: ExitCode = ExitCode.OK) -> Iterator[None]:
-    """End a command that cannot go on with the sentence that says why; Ctrl-C ends it with `interrupted`."""
+def in_words(interrupted: str, code: ExitCode = ExitCode.INTERRUPTED) -> Iterator[None]:
+    """End a command that cannot go on with the sentence that says why; Ctrl-C ends it with `interrupted` and `code`."""
     try:
-        from infra.local.errors import LocalStackError, NoSuchPack, PackRefused
+        from infra.local.errors import FolderNotWritable, LocalStackError, NoSuchPack, PackRefused
     except ModuleNotFoundError as missing:
         raise not_installed(missing) from missing
-    refusals: dict[type[LocalStackError], ExitCode] = {NoSuchPack: ExitCode.USAGE, PackRefused: ExitCode.JOB_FAILED}
+    refusals: dict[type[LocalStackError], ExitCode] = {
+        FolderNotWritable: ExitCode.USAGE,
+        NoSuchPack: ExitCode.USAGE,
+        PackRefused: ExitCode.JOB_FAILED,
+    }
     try:
         yield
     except KeyboardInterrupt:

@@ -53,7 +53,7 @@ _INTERRUPTED: Final = "Stopped. The same command begins anew; `pull` goes on wit
 @app.command("list")
 def list_packs(as_json: Json = False) -> None:
     """List the packs of this machine with their scores."""
-    with in_words(_INTERRUPTED, ExitCode.INTERRUPTED):
+    with in_words(_INTERRUPTED):
         from infra.local.packs import PUBLISHED
 
         installed = _store().installed()
@@ -76,7 +76,7 @@ def list_packs(as_json: Json = False) -> None:
 @app.command()
 def show(pack: Pack, as_json: Json = False) -> None:
     """Show all that a pack says about itself: scores and what they mean, sources, licences."""
-    with in_words(_INTERRUPTED, ExitCode.INTERRUPTED):
+    with in_words(_INTERRUPTED):
         from infra.local.packs import find
 
         found = find(_store(), pack)
@@ -92,7 +92,7 @@ def show(pack: Pack, as_json: Json = False) -> None:
 @app.command()
 def pull(name: Published, address: Address = None, source: Source = None, checksums: Checksums = None) -> None:
     """Fetch one of upstream's own packs, small (160 MB) or big (1.2 GB); goes on where an earlier try stopped."""
-    with in_words(_INTERRUPTED, ExitCode.INTERRUPTED):
+    with in_words(_INTERRUPTED):
         from infra.local.home import Home
         from infra.local.packs import ADDRESS, store
         from infra.local.packs import pull as fetch
@@ -111,7 +111,7 @@ def pull(name: Published, address: Address = None, source: Source = None, checks
 @app.command()
 def verify(pack: AnyPack = None, as_json: Json = False) -> None:
     """Read every byte of a pack, compare it with the manifest, and load it; exit code 1 when it is refused."""
-    with in_words(_INTERRUPTED, ExitCode.INTERRUPTED):
+    with in_words(_INTERRUPTED):
         from infra.local.packs import find
         from infra.local.packs import verify as verified
 
@@ -132,7 +132,7 @@ def verify(pack: AnyPack = None, as_json: Json = False) -> None:
 @app.command()
 def export(pack: Pack, folder: Upstream, as_json: Json = False) -> None:
     """Write a pack as the three .model files that upstream BookNLP 1.0.8 loads."""
-    with in_words(_INTERRUPTED, ExitCode.INTERRUPTED):
+    with in_words(_INTERRUPTED):
         from infra.local.packs import export as write
         from infra.local.packs import find
 

@@ -4,9 +4,12 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
 from infra.local.errors import ServiceFailed
 from infra.local.home import Home, Running
+from infra.local.session import STOP_WITHIN
 from infra.local.stack import Options
 
 #: How long a start may take, in seconds.
@@ -16,7 +19,7 @@ READY_WITHIN = 120.0
 def start_detached(home: Home, options: Options) -> Running:
     """Start the stack so that it outlives this process and return it once it is ready.
 
-    Raises ServiceFailed with the reason that the other process told.
+    Raises ServiceFailed with the reason that the other process told. A start that is broken off leaves nothing running.
     """
     log = home.log("up")
     switches = {"worker": options.worker, "substitute": options.substitute, "keys": options.keys}
@@ -30,6 +33,16 @@ def start_detached(home: Home, options: Options) -> Running:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    try:
+        return _once_ready(home, process, log)
+    except BaseException:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_WITHIN)
+        raise
+
+
+def _once_ready(home: Home, process: "subprocess.Popen[bytes]", log: Path) -> Running:
     deadline = time.monotonic() + READY_WITHIN
     while process.poll() is None and time.monotonic() < deadline:
         running = home.running()
@@ -37,7 +50,6 @@ def start_detached(home: Home, options: Options) -> Running:
             return running
         time.sleep(0.1)
     lines = log.read_text().splitlines() or [f"The service was not ready within {READY_WITHIN:.0f} seconds; see {log}."]
-    process.terminate()
     raise ServiceFailed(lines[-1])
 
 

@@ -31,11 +31,21 @@ class PortInUse(LocalStackError):
         super().__init__(f"Port {port} is in use{by}. Stop it, or choose another: bookjob up --port {port + 1}")
 
 
-class FolderNotWritable(LocalStackError):
-    """The folder of the local stack cannot be written to."""
+class PortNotPermitted(LocalStackError):
+    """The system does not let this user listen on the port."""
 
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"The folder {path} cannot be written to ({reason}). Set BOOKJOB_HOME to one that can.")
+    def __init__(self, port: int) -> None:
+        super().__init__(
+            f"This user may not listen on port {port}: those below 1024 are the system's. "
+            "Choose another: bookjob up --port 8000"
+        )
+
+
+class FolderNotWritable(LocalStackError):
+    """A folder cannot be written to: that of the local stack, unless `remedy` says otherwise."""
+
+    def __init__(self, path: Path, reason: str, remedy: str = "Set BOOKJOB_HOME to one that can.") -> None:
+        super().__init__(f"The folder {path} cannot be written to ({reason}). {remedy}")
 
 
 class MissingDependency(LocalStackError):
@@ -47,6 +57,14 @@ class MissingDependency(LocalStackError):
 
 class ServiceFailed(LocalStackError):
     """Everything was started and the service does not answer."""
+
+
+class BrokenDown(LocalStackError):
+    """A part of the stack ended and could not be started again."""
+
+    def __init__(self, fault: Exception) -> None:
+        reason = str(fault) if isinstance(fault, LocalStackError) else f"{type(fault).__name__}: {fault}"
+        super().__init__(f"The service stopped, since what had ended could not be started again. {reason}")
 
 
 class NoSuchPack(LocalStackError):

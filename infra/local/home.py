@@ -139,7 +139,7 @@ class Home:
 def _read(path: Path, model: type[_Model]) -> _Model | None:
     try:
         return model.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, ValidationError):
+    except (FileNotFoundError, NotADirectoryError, ValidationError):
         return None
 
 

@@ -13,7 +13,7 @@ from gpu_worker.engine.errors import PackError
 from gpu_worker.packs.errors import ChecksumMismatch, DownloadFailed
 from gpu_worker.packs.published import ADDRESS, PUBLISHED
 from gpu_worker.packs.store import Installed, PackStore
-from infra.local.errors import NoSuchPack, PackRefused, PackUnreachable
+from infra.local.errors import FolderNotWritable, NoSuchPack, PackRefused, PackUnreachable
 from infra.local.home import Home
 
 if TYPE_CHECKING:
@@ -60,11 +60,18 @@ def verify(pack: Installed) -> Verified:
 
 
 def export(pack: Installed, folder: Path) -> list[Path]:
-    """Write a pack as the three files that upstream 1.0.8 reads and return them; raises PackRefused."""
+    """Write a pack as the three files that upstream 1.0.8 reads and return them.
+
+    Raises PackRefused and FolderNotWritable.
+    """
     from gpu_worker.engine.pack import load_pack
     from gpu_worker.engine.upstream_layout import export as write
 
-    return list(write(_loaded(pack, load_pack), folder).values())
+    loaded = _loaded(pack, load_pack)
+    try:
+        return list(write(loaded, folder).values())
+    except (OSError, RuntimeError) as error:  # the latter is torch's, for a full disk
+        raise FolderNotWritable(folder, str(error), "Make room there, or name another with --upstream.") from error
 
 
 def pull(
@@ -80,8 +87,10 @@ def pull(
 
     A sound pack is not fetched again, unless it is to be made of files that the caller names or vouches for.
 
-    Raises NoSuchPack, PackUnreachable and PackRefused.
+    Raises NoSuchPack, PackUnreachable, PackRefused and FolderNotWritable.
     """
+    from safetensors import SafetensorError
+
     from gpu_worker.packs import pull as pulling
 
     published = PUBLISHED.get(name)
@@ -100,6 +109,8 @@ def pull(
         ) from error
     except PackError as error:
         raise PackRefused(f"What was fetched is not upstream's {name}: {error}") from error
+    except (OSError, SafetensorError) as error:
+        raise FolderNotWritable(packs.folder, str(error)) from error
     if pulled.checked_against is not None:
         checked = f"Its files are the ones of {pulled.checked_against}."
     else:

@@ -4,6 +4,8 @@ import socket
 
 import psutil
 
+from infra.local.errors import PortNotPermitted
+
 
 def free_port() -> int:
     """Return a port that nobody listens on."""
@@ -14,11 +16,13 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether a server could listen on the port."""
+    """Tell whether nobody listens on the port; raises PortNotPermitted when this user could not either."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
+        except PermissionError as refused:
+            raise PortNotPermitted(port) from refused
         except OSError:
             return False
     return True

@@ -45,7 +45,7 @@ def run(
 ) -> None:
     """Run the local stack until SIGINT, SIGTERM or SIGHUP stops it in order, or it cannot go on.
 
-    Raises what LocalStack.start raises; KeyboardInterrupt for any of the signals.
+    Raises what LocalStack.start and LocalStack.wait raise; KeyboardInterrupt for any of the signals.
     """
     with stopped_by_signals(), LocalStack(home, lock, options, report) as stack:
         when_ready(stack.start())

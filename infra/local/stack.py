@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -11,7 +12,7 @@ from typing import Self
 from infra.local import dependencies, emulator, packs
 from infra.local.answers import answers
 from infra.local.deploy import Deployer, Deployment
-from infra.local.errors import LocalStackError, PortInUse, ServiceFailed, StateDamaged
+from infra.local.errors import BrokenDown, PortInUse, ServiceFailed, StateDamaged
 from infra.local.home import Home, Running
 from infra.local.ports import free_port, holder, is_free
 from infra.local.processes import Child, Identity
@@ -64,7 +65,8 @@ class LocalStack:
     report: Callable[[str], None]
     _children: dict[str, Child] = field(default_factory=dict)
     _stopping: threading.Event = field(default_factory=threading.Event)
-    _broken: threading.Event = field(default_factory=threading.Event)
+    #: Has what went wrong once the stack cannot go on.
+    _broken: "Future[None]" = field(default_factory=Future)
     _watch: threading.Thread | None = None
     _running: Running = field(init=False)
 
@@ -85,7 +87,7 @@ class LocalStack:
     def start(self) -> Running:
         """Bring everything up and return once the service can be used.
 
-        Raises MissingDependency, PortInUse, EmulatorFailed, DeployFailed or ServiceFailed.
+        Raises MissingDependency, PortInUse, PortNotPermitted, EmulatorFailed, DeployFailed or ServiceFailed.
         """
         dependencies.require(dependencies.STACK + (dependencies.WORKER if self.options.worker else ()))
         if not is_free(self.options.port):
@@ -100,8 +102,11 @@ class LocalStack:
         return self._running
 
     def wait(self) -> None:
-        """Return when the stack cannot go on; until then only a signal ends the wait."""
-        self._broken.wait()
+        """Wait until the stack cannot go on, and raise BrokenDown; until then only a signal ends the wait."""
+        try:
+            self._broken.result()
+        except Exception as fault:
+            raise BrokenDown(fault) from fault
 
     def stop(self) -> None:
         """Stop every process: the worker gives its job back first, then the emulator keeps its state."""
@@ -192,6 +197,13 @@ class LocalStack:
         }
 
     def _watch_over(self) -> None:
+        """Keep the stack going until it is stopped; whatever that fails at, there is someone who waits to be told."""
+        try:
+            self._keep_going()
+        except Exception as fault:
+            self._broken.set_exception(fault)
+
+    def _keep_going(self) -> None:
         """Start what died again, until the stack is stopped; without its emulator everything starts anew."""
         back_off = dict.fromkeys(PATIENCE, BackOff())
         while not self._stopping.wait(WATCH_EVERY):
@@ -205,16 +217,11 @@ class LocalStack:
                 self._revive(dead)
 
     def _revive(self, dead: Child) -> None:
-        try:
-            if dead.name == "emulator":
-                self.report("What the emulator was told since the stack's last start is lost with it.")
-                self._note(ready=False)
-                self._bring_down()
-                self._bring_up()
-            else:
-                self._children[dead.name] = dead.start_again()
-                self._note(children={**self._running.children, dead.name: self._children[dead.name].identity})
-        except LocalStackError as error:
-            self.report(str(error))
-            self._broken.set()
-            self._stopping.set()
+        if dead.name == "emulator":
+            self.report("What the emulator was told since the stack's last start is lost with it.")
+            self._note(ready=False)
+            self._bring_down()
+            self._bring_up()
+        else:
+            self._children[dead.name] = dead.start_again()
+            self._note(children={**self._running.children, dead.name: self._children[dead.name].identity})

@@ -1,10 +1,8 @@
 """How both clients fetch results and files: to the disk, whole or not at all, from wherever the service sends them."""
 
 import asyncio
-import resource
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -13,6 +11,7 @@ import pytest
 from bookjob import errors
 from bookjob.async_client import AsyncClient
 from bookjob.client import Client
+from tests.disks import disk_with_room_for
 
 from .conftest import JOB_ID, Connect, ScriptedService
 
@@ -87,17 +86,6 @@ def test_a_download_tells_how_far_it_is(client: Client, service: ScriptedService
     client.download_file(JOB_ID, "tokens", tmp_path / "t", on_progress=lambda done, total: told.append((done, total)))
 
     assert told == [(done, 400_000) for done in (100_000, 200_000, 300_000, 400_000)]
-
-
-@contextmanager
-def disk_with_room_for(size: int) -> Iterator[None]:
-    """Let no file grow beyond so many bytes: a write that would is refused by the system, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_disk_that_fills_up_during_a_download_is_told_and_nothing_stays(

@@ -14,6 +14,7 @@ from bookjob import cli
 from bookjob.exit_codes import ExitCode
 from gpu_worker.packs.places import MINI
 from gpu_worker.packs.published import PUBLISHED
+from tests.disks import disk_with_room_for
 from tests.standins import TINY, lay_out
 
 Command = Callable[..., Result]
@@ -85,6 +86,37 @@ def test_export_writes_upstreams_three_files(packs: Command, damaged: Path, tmp_
     assert all(Path(file).suffix == ".model" and Path(file).exists() for file in files)
     refused = packs("export", "mine", "--upstream", tmp_path / "none")
     assert (refused.exit_code, (tmp_path / "none").exists()) == (ExitCode.JOB_FAILED, False)
+
+
+def test_an_export_to_where_nothing_can_be_written_is_told(packs: Command, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    refused = packs("export", "mini", "--upstream", tmp_path / "taken")
+    assert refused.exit_code == ExitCode.USAGE
+    assert "taken cannot be written to" in refused.stderr
+    with disk_with_room_for(100_000):
+        refused = packs("export", "mini", "--upstream", tmp_path / "full")
+    assert refused.exit_code == ExitCode.USAGE
+    assert "Make room there, or name another with --upstream." in refused.stderr
+
+
+def test_a_pull_that_fills_the_disk_is_told_and_leaves_no_pack(
+    packs: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(PUBLISHED, "small", TINY)
+    models = lay_out(TINY, tmp_path / "models")
+    with disk_with_room_for(100_000):
+        refused = packs("pull", "small", "--from", models)
+    assert refused.exit_code == ExitCode.USAGE
+    assert "packs cannot be written to" in refused.stderr
+    assert not (tmp_path / "home" / "packs" / "small").exists()
+
+
+def test_a_home_that_is_a_file_has_the_bundled_pack_and_takes_no_other(packs: Command, tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file")
+    assert packs("list").stdout.count("mini ") >= 1
+    refused = packs("pull", "small")
+    assert refused.exit_code == ExitCode.USAGE
+    assert "Set BOOKJOB_HOME to one that can." in refused.stderr
 
 
 def test_pull_says_what_to_do_where_the_files_cannot_be_reached(packs: Command) -> None:

@@ -1,0 +1,79 @@
+"""`bookjob up`, `down` and `health`: how they end when they cannot go on, with nothing started."""
+
+import os
+import re
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from bookjob.exit_codes import ExitCode
+from infra.local.home import Home, Running
+from infra.local.processes import Identity
+
+from .conftest import Command
+
+
+def interrupted(*_: object, **__: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Home:
+    monkeypatch.setenv("BOOKJOB_HOME", str(tmp_path / "home"))
+    return Home(tmp_path / "home")
+
+
+@pytest.mark.parametrize(
+    ("command", "called"),
+    [
+        (("health",), "infra.local.health.check"),
+        (("down",), "infra.local.session.stop"),
+        (("up", "--detach"), "infra.local.detached.start_detached"),
+    ],
+)
+def test_ctrl_c_stops_a_command_and_not_the_service(
+    bookjob: Command, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], called: str
+) -> None:
+    monkeypatch.setattr(called, interrupted)
+
+    ran = bookjob(*command)
+
+    assert ran.exit_code == ExitCode.INTERRUPTED
+    assert "Stopped" not in ran.stderr
+    assert "bookjob health" in ran.stderr
+
+
+def test_ctrl_c_while_a_running_service_reads_a_book_stops_the_reading_alone(
+    bookjob: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = Running(supervisor=Identity.of(os.getpid()), port=8000, with_worker=True, ready=True)
+    monkeypatch.setattr("infra.local.session.take", lambda _: runs)
+    monkeypatch.setattr("infra.local.detached.wait_until_ready", lambda _: runs)
+    monkeypatch.setattr("bookjob.reading.read_book", interrupted)
+
+    ran = bookjob("up", "--read", "emma.txt")
+
+    assert ran.exit_code == ExitCode.INTERRUPTED
+    assert "Unfinished jobs are kept" not in ran.stderr
+
+
+def test_ctrl_c_stops_a_service_in_the_foreground_as_it_should(
+    bookjob: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.local.session.run", interrupted)
+
+    ran = bookjob("up")
+
+    assert (ran.exit_code, ran.stderr.startswith("Stopped. Unfinished jobs are kept")) == (ExitCode.OK, True)
+
+
+def test_a_home_that_is_a_file_is_told(bookjob: Command, home: Home) -> None:
+    home.path.write_text("a file")
+
+    started, stopped, looked_at = bookjob("up"), bookjob("down"), bookjob("health")
+
+    assert started.exit_code == ExitCode.USAGE
+    assert re.search(r"home cannot be written to \(File exists\)\. Set BOOKJOB_HOME", started.stderr)
+    assert (stopped.exit_code, stopped.stderr) == (ExitCode.OK, "Nothing runs.\n")
+    assert (looked_at.exit_code, "bookjob up" in looked_at.stdout) == (1, True)
