@@ -132,14 +132,16 @@ class MentionReader:
         return MentionVectors(states, np.abs(places.last - places.first))
 
     def _recalled(self, mentions: Sequence[Mention], states: Tensor) -> Integers:
-        """Put what was offered of `mentions` into their `states`; return the numbers of those that were not."""
+        """Put what was offered of `mentions` into their `states`; return the numbers of those that were not.
+
+        Mentions of one span, which the layers of nesting may tag twice, share a row.
+        """
         rows = np.array([self._row_of.get((mention.start, mention.end), -1) for mention in mentions], np.int64)
-        owners = np.full(sum(map(len, self._blocks)), -1)
-        owners[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
-        edges = np.cumsum([len(block) for block in self._blocks])[:-1]
-        for block, numbers in zip(self._blocks, np.split(owners, edges), strict=False):
-            wanted = np.flatnonzero(numbers >= 0)
-            states[to_device(numbers[wanted], states.device)] = block[to_device(wanted, states.device)]
+        first = 0
+        for block in self._blocks:
+            here = np.flatnonzero((rows >= first) & (rows < first + len(block)))
+            states[to_device(here, states.device)] = block[to_device(rows[here] - first, states.device)]
+            first += len(block)
         return np.flatnonzero(rows < 0)
 
     def _places(self, mentions: Sequence[Mention]) -> _Places:

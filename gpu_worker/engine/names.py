@@ -169,7 +169,7 @@ def _people(
     return resolved
 
 
-def _bearers(name: str, candidates: Sequence[str]) -> Sequence[str]:
+def _bearers(name: str, candidates: list[str]) -> list[str]:
     """Return whom a name can mean as it stands: "Barrymore" alone is no Mrs. Barrymore where there is another one."""
     others = [
         other for other in candidates if not (other.endswith(f" {name}") and _OF_WOMEN.intersection(other.split(" ")))

@@ -91,6 +91,8 @@ def load_pack(folder: Path, device: torch.device | str | None = None, precision:
     weights = read_weights(folder, manifest)
     device = torch.device(device if device is not None else "cuda" if torch.cuda.is_available() else "cpu")
     precision = _resolved(precision, device)
+    # On a GPU torch lets recurrent layers round to TF32's ten bits unless told; what they find is to be f32's.
+    torch.backends.cudnn.rnn.fp32_precision = "ieee"  # type: ignore[attr-defined]  # set as it is imported
     speakers_dtype = torch.bfloat16 if precision is Precision.BF16 else torch.float32
     vocabulary = read_vocabulary(folder)
     tables, added = _tables_of_words(manifest, weights)

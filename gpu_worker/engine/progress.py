@@ -1,5 +1,6 @@
 """How far an analysis is: work done over work known, each stage weighted by what it was measured to cost."""
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,8 +62,10 @@ class Meter:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         stages = stages_of(tasks)
-        total = sum(COSTS[stage] for stage in stages)
-        self._shares = {stage: COSTS[stage] / total for stage in stages}
+        self._total = sum(COSTS[stage] for stage in stages)
+        #: What is done before each stage, in the costs' seconds.
+        sums = [0.0, *itertools.accumulate(COSTS[stage] for stage in stages)]
+        self._before = dict(zip(stages, sums, strict=False))
         self._report = report
         self._cancelled = cancelled
         self._clock = clock
@@ -73,24 +76,19 @@ class Meter:
 
     def inherit(self, stage: Stage) -> None:
         """Count a stage as done that was not run."""
-        self._inherited += self._shares[stage]
-        self._advance(stage, self._begin(stage), 1.0)
+        self._inherited += COSTS[stage] / self._total
+        self._advance(stage, 1.0)
 
     def run(self, stage: Stage) -> Advance:
         """Begin a stage; return what it calls as it goes."""
-        begin = self._begin(stage)
-        self._advance(stage, begin, 0.0)
-        return lambda share: self._advance(stage, begin, share)
+        self._advance(stage, 0.0)
+        return lambda share: self._advance(stage, share)
 
-    def _begin(self, stage: Stage) -> float:
-        stages = list(self._shares)
-        return sum(self._shares[earlier] for earlier in stages[: stages.index(stage)])
-
-    def _advance(self, stage: Stage, begin: float, share: float) -> None:
+    def _advance(self, stage: Stage, share: float) -> None:
         if self._cancelled():
             raise Cancelled("the analysis was stopped on request")
         share = min(max(share, 0.0), 1.0)
-        self._done = min(max(self._done, begin + share * self._shares[stage]), 1.0)
+        self._done = max(self._done, (self._before[stage] + share * COSTS[stage]) / self._total)
         self._report(Progress(stage, self._done, self._eta()))
 
     def _eta(self) -> float | None:

@@ -35,6 +35,7 @@ class SecondParser:
     def __init__(self) -> None:
         self._pipe: Connection | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._ending: weakref.finalize[[Connection, subprocess.Popen[bytes]], SecondParser] | None = None
         self._is_ready = False
         #: Whether an answer is still to come.
         self._is_asked = False
@@ -48,7 +49,7 @@ class SecondParser:
             [sys.executable, "-m", __name__, str(theirs.fileno())], stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
         )
         theirs.close()
-        weakref.finalize(self, _end, self._pipe, self._process)
+        self._ending = weakref.finalize(self, _end, self._pipe, self._process)
 
     def ask(self, passage: str, begin: int) -> bool:
         """Hand over a passage, to be parsed meanwhile; tell whether it was taken."""
@@ -84,6 +85,8 @@ class SecondParser:
 
     def _forget(self) -> None:
         """Parse alone from here on, until the process is started anew."""
+        if self._ending is not None:
+            self._ending()
         self._pipe, self._is_ready, self._is_asked = None, False, False
 
 

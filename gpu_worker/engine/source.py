@@ -16,8 +16,10 @@ LONGEST_WORD = 1_000
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LONG_WORD = rf"\S{{{LONGEST_WORD}}}(?=\S)"
-_LENGTH_CHANGING = re.compile(rf"\r\n|{_LONG_WORD}")
+#: Shorter words are taken whole, or the search for long ones would begin again at each of their letters.
+_LENGTH_CHANGING = re.compile(rf"\r\n|{_LONG_WORD}|(\S+)")
 _BYTE_ORDER_MARK = "\ufeff"
+_NO_WORD = "the text holds no word: send at least one character that is not white space"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Source:
         Raises `UnreadableText` for a text without a word or above `MAX_CHARACTERS`.
         """
         if not given or given.isspace():
-            raise UnreadableText("the text holds no word: send at least one character that is not white space")
+            raise UnreadableText(_NO_WORD)
         if len(given) > MAX_CHARACTERS:
             raise UnreadableText(
                 f"the text has {len(given):,} characters, more than the {MAX_CHARACTERS:,} that can be read at "
@@ -51,6 +53,8 @@ class Source:
             text = text.replace("\r\n", "\n")
         elif text.startswith(_BYTE_ORDER_MARK):
             text = " " + text[1:]
+            if text.isspace():
+                raise UnreadableText(_NO_WORD)
         return cls._from(text)
 
     @classmethod
@@ -58,6 +62,8 @@ class Source:
         pieces, starts, shifts = [], [0], [0]
         read = written = 0
         for found in _LENGTH_CHANGING.finditer(text):
+            if found[1]:
+                continue
             is_line_end = found[0] == "\r\n"
             piece = text[read : found.start()] + ("\n" if is_line_end else f"{found[0]} ")
             pieces.append(piece)

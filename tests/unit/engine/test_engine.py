@@ -136,6 +136,8 @@ NASTY = {
     "nothing but quotes": "“Yes.”\n\n“No.”\n\n" * 50,
     "nested brackets": "Ann (who (as (Bob (said))) " * 50,
     "pieces of markers": "[CLS] [SEP] [QUOTE] [ALTQUOTE] [PAR] [CAP] [UNK] [PAD] “[QUOTE]” said [PAR].",
+    "a word of markers": "Ann " + ("zq" * 50 + "[SEP]") * 9 + " said.",
+    "more white space than spaCy takes": "Ann" + " " * 1_000_100 + "said.",
     "combining marks": "Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢L̠ͨͧͩ͘G̴̻͈͍͔̹̑͗̎̅͛́Ǫ̵̹̻̝̳͂̌̌͘!͖̬̰̙̗̿̋ͥͥ̂ͣ̐́́͜͞ said Ann. " * 20,
 }
 

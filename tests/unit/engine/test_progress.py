@@ -1,3 +1,5 @@
+from itertools import combinations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,7 +34,18 @@ def test_progress_never_falls_and_ends_at_one(shares: list[list[float]], inherit
     fractions = [progress.fraction for progress in heard]
     assert fractions == sorted(fractions)
     assert all(0 <= fraction <= 1 for fraction in fractions)
-    assert fractions[-1] == pytest.approx(1)
+    assert fractions[-1] == 1
+
+
+@pytest.mark.parametrize(
+    "tasks", [frozenset(some) for size in range(1, 6) for some in combinations(Task, size)], ids=str
+)
+def test_the_end_of_the_last_stage_is_the_end_whatever_is_asked_for(tasks: frozenset[Task]) -> None:
+    heard: list[Progress] = []
+    meter = Meter(tasks, heard.append, lambda: False)
+    for stage in stages_of(tasks):
+        meter.run(stage)(1.0)
+    assert heard[-1].fraction == 1
 
 
 def test_stages_weigh_what_they_cost() -> None:

@@ -11,7 +11,7 @@ PIECES = st.lists(
 )
 
 
-@pytest.mark.parametrize("text", ["", " ", "\n\r\n\t", "\u2003\u00a0"])
+@pytest.mark.parametrize("text", ["", " ", "\n\r\n\t", "\u2003\u00a0", "\ufeff\n"])
 def test_a_text_without_a_word_is_unreadable(text: str) -> None:
     with pytest.raises(UnreadableText, match="not white space"):
         Source.of(text, compat=False)
@@ -24,7 +24,7 @@ def test_a_text_above_spacys_limit_is_unreadable() -> None:
 
 @given(PIECES.map("".join))
 def test_positions_lead_back_to_the_given_characters(given_text: str) -> None:
-    if not given_text.strip():
+    if not given_text.removeprefix("\ufeff").strip():
         return
     source = Source.of(given_text, compat=False)
     visible = [place for place, character in enumerate(source.text) if not character.isspace()]
@@ -53,3 +53,11 @@ def test_a_byte_order_mark_is_no_part_of_the_first_word_but_in_compat() -> None:
 def test_an_endless_word_is_cut() -> None:
     words = Source.of("x" * (2 * LONGEST_WORD + 1), compat=False).text.split()
     assert [len(word) for word in words] == [LONGEST_WORD, LONGEST_WORD, 1]
+
+
+@pytest.mark.parametrize("length", [1, LONGEST_WORD - 1, LONGEST_WORD, LONGEST_WORD + 1, 2 * LONGEST_WORD])
+def test_words_are_cut_where_they_are_longer_than_any(length: int) -> None:
+    text = f"a {'x' * length} {'y' * length}\r\nb"
+    words = Source.of(text, compat=False).text.split()
+    parts = [length] if length <= LONGEST_WORD else [LONGEST_WORD, length - LONGEST_WORD]
+    assert [len(word) for word in words] == [1, *parts, *parts, 1]

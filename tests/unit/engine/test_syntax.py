@@ -60,3 +60,10 @@ def test_more_tokens_than_memory_is_meant_for_are_refused_while_they_are_read(
         syntax.parse(nlp, "\N{WHALE} " * 2_000, shares.append)
     assert shares
     assert shares[-1] < 0.1
+
+
+def test_lemmas_are_not_remembered_for_ever(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(syntax, "_MOST_LEMMAS", 2)
+    syntax.parse_passage(nlp, "Herons stalked slowly past sleeping whales.", 0)
+    syntax.parse_passage(nlp, "It rained.", 0)
+    assert len(nlp.get_pipe("lemmatizer").cache) <= 4  # type: ignore[attr-defined]  # any pipe, to spaCy

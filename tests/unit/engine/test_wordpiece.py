@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gpu_worker.engine import wordpiece
 from gpu_worker.engine.layout import ADDED_TOKENS, Model
 from gpu_worker.engine.pack import read_vocabulary
-from gpu_worker.engine.wordpiece import WordPiece
+from gpu_worker.engine.wordpiece import MOST_PIECES, WordPiece
 from tests.unit.engine.tiny import MINI
 
 WORDS = [
@@ -62,6 +63,20 @@ def test_capitalised_words_are_marked_and_only_the_speaker_model_lowers_the_othe
     assert plain.ids[: plain.offsets[1]].tolist() == [ours.id_of("[CAP]"), *ours.split("the")]
     assert plain.ids[plain.offsets[1] :].tolist() == list(ours.split("eNd"))
     assert ours.split_all(["eNd"], lower=True).ids.tolist() == list(ours.split("end"))
+
+
+def test_a_word_of_more_pieces_than_an_encoder_reads_at_once_is_unknown() -> None:
+    bert = _ours(Model.TAGGER)
+    assert len(bert.split("[SEP]" * MOST_PIECES)) == MOST_PIECES
+    assert bert.split("[SEP]" * (MOST_PIECES + 1)) == (bert.id_of("[UNK]"),)
+
+
+def test_words_are_not_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    bert = _ours(Model.TAGGER)
+    monkeypatch.setattr(wordpiece, "_MOST_REMEMBERED", 3)
+    for text in ("one two three four", "five six", "one two"):
+        bert.split_all(text.split())
+    assert set(bert._cache) == {"five", "six", "one", "two"}
 
 
 def test_repeated_words_keep_their_order() -> None:
