@@ -1,6 +1,7 @@
 """What is kept of a job in S3: its text, its checkpoints and its results, each under a key that tells whose it is.
 
-    incoming/{anything}                      what callers upload; each becomes a job's text
+    incoming/uploads/{tenant}/{job_id}       what is uploaded by a form, until its job stands
+    incoming/{anything}                      what others put there; each becomes a job's text
     documents/{job_id}.{upload}.txt
     checkpoints/{job_id}/{fingerprint}/{stage}
     results/{job_id}/{epoch}/result.json.gz
@@ -17,17 +18,13 @@ from typing import IO, TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from jobs.errors import DocumentMissing
+from jobs.errors import DocumentMissing, DocumentOverwritten
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 #: BookNLP's own output files, by the names that the API serves them under.
 FILES = ("tokens", "entities", "supersense", "quotes", "book", "book.html")
-
-#: S3's HEAD has no body, so a missing object, or one with another ETag, is told by its HTTP status alone.
-NOT_FOUND, PRECONDITION_FAILED = 404, 412
-
 
 #: Where the uploads are that become jobs.
 INCOMING = "incoming/"
@@ -80,10 +77,10 @@ class DocumentStore:
         try:
             return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
         except self.client.exceptions.NoSuchKey as missing:
-            raise DocumentMissing(f"The object {key} is not in the bucket any more.") from missing
+            raise DocumentMissing(key) from missing
 
     def describe(self, key: str, etag: str) -> "Upload":
-        """Return what S3 knows of an upload without its bytes; raises DocumentMissing, also when it was overwritten."""
+        """Return what S3 knows of an upload without its bytes; raises DocumentMissing or DocumentOverwritten."""
         try:
             found = self.client.head_object(Bucket=self.bucket, Key=key, IfMatch=f'"{etag}"')
         except ClientError as error:
@@ -91,7 +88,7 @@ class DocumentStore:
         return Upload(found["ContentLength"], found["Metadata"])
 
     def read_upload(self, key: str, etag: str) -> bytes:
-        """Return the bytes of an upload; raises DocumentMissing, also when it was overwritten."""
+        """Return the bytes of an upload; raises DocumentMissing or DocumentOverwritten."""
         try:
             return self.client.get_object(Bucket=self.bucket, Key=key, IfMatch=f'"{etag}"')["Body"].read()
         except ClientError as error:
@@ -115,9 +112,7 @@ class DocumentStore:
         try:
             found = self.client.head_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] != NOT_FOUND:
-                raise
-            raise DocumentMissing(f"The object {key} is not in the bucket any more.") from error
+            raise _missing(error, key) from error
         return StoredObject(self, key, found["ContentLength"])
 
     def check(self) -> None:
@@ -203,10 +198,15 @@ class Upload:
 
 
 def _missing(error: ClientError, key: str) -> Exception:
-    """Return DocumentMissing for S3's answer that the object is not there as it was, else the error itself."""
-    if error.response["ResponseMetadata"]["HTTPStatusCode"] not in (NOT_FOUND, PRECONDITION_FAILED):
-        return error
-    return DocumentMissing(f"The object {key} was deleted or overwritten.")
+    """Return what S3's answer says of an object that is not there as it was, or for any other answer the error."""
+    # S3's HEAD has no body, so a missing object, or one with another ETag, is told by its HTTP status alone.
+    match error.response["ResponseMetadata"]["HTTPStatusCode"]:
+        case 404:
+            return DocumentMissing(key)
+        case 412:
+            return DocumentOverwritten(key)
+        case _:
+            return error
 
 
 @dataclass(frozen=True, slots=True)

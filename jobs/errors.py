@@ -104,7 +104,15 @@ class NoSuchFile(JobsError):
 
 
 class DocumentMissing(JobsError):
-    """An object that the record names is not in the bucket."""
+    """An object that the record names is not in the bucket; which one is a note for the log alone."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__("What is asked for is not stored any more: it expired or was deleted. Submit the text again.")
+        self.add_note(f"the object {key}")
+
+
+class DocumentOverwritten(DocumentMissing):
+    """The object is not the one that was told of: another was put in its place."""
 
 
 #: What a caller can do instead, by the move that was refused and the state that the job was in.

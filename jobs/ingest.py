@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.callbacks.urls import check_callback_url
 from jobs.documents import INCOMING, Upload, document_key
-from jobs.errors import DocumentMissing, InvalidRequest, MoveRefused, QueueFull
+from jobs.errors import DocumentMissing, DocumentOverwritten, InvalidRequest, MoveRefused, QueueFull
 from jobs.keys import PUBLIC, RESERVED, TENANT
 from jobs.model import Job, Status
 from jobs.request import JobRequest, check_text, resolve_pack
@@ -27,6 +27,9 @@ FORM_KEY = re.compile(
 
 #: The keys of uploads that were put into a tenant's own folder.
 FOLDER_KEY = re.compile(rf"{INCOMING}(?P<tenant>{TENANT})/.+", re.DOTALL)
+
+#: Why an upload failed that nobody read.
+GONE = "The upload was deleted or overwritten before it was read; upload it again."
 
 
 class StoredObject(BaseModel):
@@ -67,6 +70,11 @@ class ObjectCreated(BaseModel):
         return str(uuid.uuid5(NAMESPACE, f"{self.bucket.name}/{stored.key}/{write}"))
 
     @property
+    def by_form(self) -> bool:
+        """Whether it was sent by a form: then its key is one job's alone, and the object is ours to delete."""
+        return FORM_KEY.fullmatch(self.object.key) is not None
+
+    @property
     def is_folder(self) -> bool:
         """Whether it is no upload but the mark that S3's console leaves for an empty folder."""
         return self.object.key.endswith("/")
@@ -89,23 +97,32 @@ def form_key(tenant: str, job_id: str) -> str:
     return f"{INCOMING}uploads/{tenant}/{job_id}"
 
 
-def ingest(service: JobService, event: ObjectCreated) -> Job:
+def ingest(service: JobService, event: ObjectCreated) -> Job | None:
     """Return the job that an upload became, made now if the event is the first of its kind.
 
-    An upload that cannot become a job is a failed one with the reason. Raises QueueFull or what boto3 raises; the
-    event is to be delivered again then.
+    An upload that cannot become a job is a failed one with the reason. None for what was sent by a form and overwritten
+    by the same form before it was read: the job is the newer text's, which has an event of its own. Raises QueueFull or
+    what boto3 raises; the event is to be delivered again then.
     """
     try:
         upload = service.documents.describe(event.object.key, event.object.etag)
-    except DocumentMissing:
-        return service.store.find(event.job_id) or _reject(
-            service, event, JobRequest(), "The upload was deleted or overwritten before it was read; upload it again."
-        )
-    job = service.store.find(event.job_id) or _accept(service, event, upload)
+        job = service.store.find(event.job_id) or _accept(service, event, upload)
+    except DocumentMissing as missing:
+        return service.store.find(event.job_id) or _missed(service, event, missing)
     if job.status is Status.PENDING:
         service.queue.send(job.job_id)
-    service.documents.tag(event.object.key, job.job_id)
+    if event.by_form:
+        # The job has its text; a copy here would outlive it. Another sending of the form is not read any more.
+        service.documents.delete_text(event.object.key)
+    else:
+        service.documents.tag(event.object.key, job.job_id)
     return job
+
+
+def _missed(service: JobService, event: ObjectCreated, missing: DocumentMissing) -> Job | None:
+    if event.by_form and isinstance(missing, DocumentOverwritten):
+        return None
+    return _reject(service, event, JobRequest(), GONE)
 
 
 def _accept(service: JobService, event: ObjectCreated, upload: Upload) -> Job:
@@ -119,7 +136,7 @@ def _accept(service: JobService, event: ObjectCreated, upload: Upload) -> Job:
         text = decoded(service.documents.read_upload(event.object.key, event.object.etag))
         check_text(text, settings)
         pack, warnings = resolve_pack(request, settings)
-    except (InvalidRequest, DocumentMissing) as refusal:
+    except InvalidRequest as refusal:
         return _reject(service, event, request, str(refusal))
     job = _job(service, event, request).evolve(characters=len(text), pack=pack, warnings=warnings)
     # The text goes first, so that whoever sees the record can read it. It stays when there is no place in the queue:

@@ -40,8 +40,8 @@ class Settings(BaseModel):
     requests_per_minute: int = Field(default=600, ge=1)
     #: The longest text, in characters.
     max_document_size: int = Field(default=5_000_000, ge=1)
-    #: How long an ended job's document and result are kept.
-    job_ttl_seconds: int = Field(default=3600, ge=1)
+    #: How long an ended job's document and result are kept: a week at most, since the bucket's own rules delete both.
+    job_ttl_seconds: int = Field(default=3600, ge=1, le=604_800)
     #: How long a worker's lease and its message's invisibility last without a heartbeat.
     lease_seconds: int = Field(default=60, ge=3, le=600)
     #: How many attempts may end in an error before the job fails.

@@ -102,6 +102,8 @@ def _refused(refusal: Refusal) -> Response[str]:
 
 def _job_error(error: JobsError) -> Response[str]:
     _count(error)
+    if isinstance(error, DocumentMissing):
+        logger.warning("An object is not there", exc_info=error)
     shape = next(SHAPES[kind] for kind in type(error).__mro__ if kind in SHAPES)
     return problem(shape.status, str(error), {"Retry-After": str(shape.retry_after)} if shape.retry_after else None)
 

@@ -32,6 +32,9 @@ def ingest_upload(record: SQSRecord) -> None:
     if upload.is_folder:
         return
     job = ingest(jobs(), upload)
+    if job is None:
+        logger.info("An upload was overwritten before it was read", key=upload.object.key)
+        return
     logger.info("An upload is a job", key=upload.object.key, job_id=job.job_id, status=job.status)
 
 

@@ -1,6 +1,7 @@
 """GET /v1/jobs/{job_id}/result and /files/{name}."""
 
 import gzip
+import io
 import json
 import time
 
@@ -8,6 +9,7 @@ import httpx
 import pytest
 
 from functions.api.limits import RESPONSE_LIMIT, base64_size
+from jobs.documents import DocumentStore, StoredObject
 from tests.contract.jobs_at_hand import RESULT, JobsAtHand
 from tests.contract.transport import invoke, to_event
 
@@ -107,6 +109,24 @@ def test_a_result_whose_object_is_gone_is_not_there(here: httpx.Client, at_hand:
     job = at_hand.completed()
     at_hand.service.documents.delete_results(job.job_id)
     assert here.get(f"/v1/jobs/{job.job_id}/result").status_code == 404
+
+
+def test_a_result_that_goes_while_it_is_fetched_is_not_there_and_its_place_is_for_the_log_alone(
+    here: httpx.Client, at_hand: JobsAtHand, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, locate = at_hand.completed(), DocumentStore.locate
+
+    def locate_and_lose(documents: DocumentStore, key: str) -> StoredObject:
+        stored = locate(documents, key)
+        documents.delete_text(key)
+        return stored
+
+    monkeypatch.setattr(DocumentStore, "locate", locate_and_lose)
+    answer = here.get(f"/v1/jobs/{job.job_id}/result")
+    assert answer.status_code == 404
+    assert answer.json()["detail"].startswith("What is asked for is not stored any more")
+    assert "results/" not in answer.text
+    assert f"results/{job.job_id}/" in log.getvalue()
 
 
 @pytest.mark.parametrize("headers", [GZIP, PLAIN], ids=["gzip", "identity"])

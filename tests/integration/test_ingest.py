@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from functions.ingest import handler as ingest
+from jobs.documents import DocumentStore
 from jobs.errors import JobNotFound
 from jobs.ingest import form_key
 from jobs.model import Job, Status
@@ -18,6 +19,8 @@ from jobs.service import JobService
 from tests.contract.transport import LambdaContext
 
 MODEL = {"model": "mini"}
+
+OTHER_ID = "22222222-2222-4222-8222-222222222222"
 
 #: Numbers the writes, as S3 does.
 WRITES = count()
@@ -168,6 +171,58 @@ def test_an_upload_by_a_form_is_the_job_that_the_form_was_made_for(service: JobS
     job_id = "11111111-1111-4111-8111-111111111111"
     assert deliver(upload(service, b"A text.", key=form_key("lab", job_id))) == []
     assert service.get(job_id, "lab").status is Status.PENDING
+
+
+def test_of_a_form_that_is_sent_twice_the_newer_text_is_read_in_whatever_order_the_events_come(
+    service: JobService,
+) -> None:
+    for job_id, turned in (("11111111-1111-4111-8111-111111111111", False), (OTHER_ID, True)):
+        key = form_key("public", job_id)
+        events = [upload(service, text, key=key) for text in (b"The first text.", b"The second text.")]
+        for event in reversed(events) if turned else events:
+            assert deliver(event) == []
+        job = service.get(job_id, "public")
+        assert job.status is Status.PENDING
+        assert service.documents.get_text(job.document_key) == "The second text."
+
+
+def test_a_form_that_is_sent_again_while_its_text_is_read_leaves_the_newer_text(
+    service: JobService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, later = form_key("public", OTHER_ID), []
+    first, read = upload(service, b"The first text.", key=key), DocumentStore.read_upload
+
+    def overtaken(documents: DocumentStore, key: str, etag: str) -> bytes:
+        if not later:
+            later.append(upload(service, b"The second text.", key=key))
+        return read(documents, key, etag)
+
+    monkeypatch.setattr(DocumentStore, "read_upload", overtaken)
+    assert deliver(first) == []
+    assert jobs_of(service) == []
+    assert deliver(*later) == []
+    assert service.documents.get_text(the_job(service).document_key) == "The second text."
+
+
+@pytest.mark.parametrize("text", [b"A text.", b"caf\xe9"])
+def test_a_text_that_was_sent_by_a_form_is_nowhere_but_with_its_job(service: JobService, text: bytes) -> None:
+    key = form_key("public", OTHER_ID)
+    event = upload(service, text, key=key)
+    assert deliver(event) == []
+    assert service.documents.find(key) is None
+    ended = the_job(service)
+    again = upload(service, b"Another text.", key=key)
+    assert deliver(again, event) == []
+    assert service.documents.find(key) is None
+    assert the_job(service) == ended
+
+
+def test_a_form_whose_upload_was_deleted_unread_is_a_failed_job(service: JobService) -> None:
+    key = form_key("public", OTHER_ID)
+    event = upload(service, b"A text.", key=key)
+    service.documents.delete_text(key)
+    assert deliver(event) == []
+    assert the_job(service).status is Status.FAILED
 
 
 def test_the_mark_of_an_empty_folder_is_no_upload(service: JobService) -> None:

@@ -36,6 +36,7 @@ from infra.local.template import Template
 from jobs.callbacks.model import id_of
 from jobs.clock import utc_now
 from jobs.documents import checkpoint_key, result_key
+from jobs.ingest import form_key
 from jobs.key_store import KeyStore
 from jobs.keys import NewKey, make_key
 from jobs.model import Job, Outcome, Status
@@ -157,7 +158,8 @@ def _unavailable(*_: object) -> None:
 
 
 def ingesting(root: JobService, deployment: Deployment) -> None:
-    for key, text in (("incoming/a.txt", b"A text."), ("incoming/b.txt", b"\xff")):
+    formed = form_key(TENANT, "11111111-1111-4111-8111-111111111111")
+    for key, text in (("incoming/a.txt", b"A text."), ("incoming/b.txt", b"\xff"), (formed, b"A text.")):
         etag = root.documents.client.put_object(Bucket=root.documents.bucket, Key=key, Body=text)["ETag"].strip('"')
         detail: dict[str, Any] = {
             "bucket": {"name": root.documents.bucket},

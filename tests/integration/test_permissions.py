@@ -321,9 +321,12 @@ def test_what_uploads_dead_letters_and_removed_records_call_for_may_be_done(clou
     told = {"bucket": {"name": text["Bucket"]}, "object": {"key": text["Key"], "etag": etag, "sequencer": "1"}}
     ingesting = cloud.as_function("IngestFunctionName")
     job = ingest(ingesting, ObjectCreated.model_validate(told))
+    assert job is not None
     assert job.status is Status.PENDING
     with pytest.raises(ClientError, match=DENIED):
         ingesting.documents.read(job.document_key)
+    with pytest.raises(ClientError, match=DENIED):
+        ingesting.documents.delete_text(text["Key"])
 
     burying = cloud.as_function("DeadLetterFunctionName")
     bury(burying, job.job_id)

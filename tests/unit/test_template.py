@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from functions.api.caller import KEY_HEADER
 from functions.api.documentation import HEADERS
@@ -20,6 +21,9 @@ from jobs.settings import PREFIX, Settings
 TEMPLATE = Template.read().under({})
 WITH_KEY = Template.read().under({"KmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1"})
 RESOURCES: Mapping[str, Any] = TEMPLATE.body["Resources"]
+
+#: Seconds.
+DAY = 86_400
 
 #: The largest template that CloudFormation takes from a bucket, in bytes; `sam deploy` puts it there.
 LIMIT = 1_000_000
@@ -172,6 +176,18 @@ def test_everything_that_is_kept_in_the_bucket_ends_some_day() -> None:
     rules = TEMPLATE.properties("Bucket")["LifecycleConfiguration"]["Rules"]
     expiring = {rule["Prefix"] for rule in rules if "ExpirationInDays" in rule}
     assert expiring == {"incoming/", "documents/", "checkpoints/", "results/"}
+
+
+def test_nothing_is_deleted_while_it_may_be_needed_still() -> None:
+    """What waits in the bucket outlives the longest wait, and what is kept there the longest time it is kept for."""
+    rules = TEMPLATE.properties("Bucket")["LifecycleConfiguration"]["Rules"]
+    days = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
+    assert days.pop("incoming/") * DAY > TEMPLATE.properties("UploadQueue")["MessageRetentionPeriod"]
+    ttl = TEMPLATE.body["Parameters"]["JobTtlSeconds"]
+    assert min(days.values()) * DAY >= 4 * ttl["MaxValue"]
+    for beyond in (ttl["MinValue"] - 1, ttl["MaxValue"] + 1):
+        with pytest.raises(ValidationError, match="job_ttl_seconds"):
+            Settings(table="t", bucket="b", queue_url="q", job_ttl_seconds=beyond)
 
 
 @pytest.mark.parametrize(("name", "statement"), ALLOWED, ids=[f"{n}-{s.get('Sid')}" for n, s in ALLOWED])
