@@ -25,11 +25,13 @@ app = typer.Typer(
 )
 
 Pack = Annotated[str, typer.Argument(metavar="PACK", help="The pack's name.")]
-AnyPack = Annotated[str | None, typer.Argument(metavar="[PACK]", help="The pack's name. [default: all]")]
+AnyPack = Annotated[str | None, typer.Argument(metavar="PACK", help="The pack's name.", show_default="all of them")]
 Published = Annotated[str, typer.Argument(metavar="small|big", help="Which of upstream's own packs.")]
 Address = Annotated[
     str | None,
-    typer.Option("--url", envvar="BOOKJOB_PACKS_URL", metavar="URL", help="Where the files are. [default: upstream's]"),
+    typer.Option(
+        "--url", envvar="BOOKJOB_PACKS_URL", metavar="URL", help="Where the files are.", show_default="upstream's"
+    ),
 ]
 Source = Annotated[
     Path | None,

@@ -25,21 +25,41 @@ TOKENS, SPREAD, SPEED = 120_000.0, 0.6, 1_500.0
 #: own, a machine with its image and packs, WorkerIdleMinutes, and the 15 minutes after which ECS ends an empty machine.
 REACT, BOOT, IDLE, LINGER = 120.0, 240.0, 300.0, 900.0
 
-Tokens = Annotated[float, typer.Option(min=1, metavar="N", help="The average book's words and punctuation marks.")]
-Spread = Annotated[float, typer.Option(min=0, metavar="X", help="The lengths' standard deviation over their average.")]
+#: Beyond these there is nothing to plan for, and infinity is a number too: the tokens of the longest text that is read,
+#: a month in seconds, ten years in hours.
+LONGEST_BOOK, MONTH, TEN_YEARS = 5_000_000, 2_592_000, 87_600
+
+Tokens = Annotated[
+    float, typer.Option(min=1, max=LONGEST_BOOK, metavar="N", help="The average book's words and punctuation marks.")
+]
+Spread = Annotated[
+    float, typer.Option(min=0, max=10, metavar="X", help="The lengths' standard deviation over their average.")
+]
 Speed = Annotated[
     float,
-    typer.Option(min=1, metavar="N", help="What a worker reads; by default what two cores do, as no GPU was measured."),
+    typer.Option(
+        min=1,
+        max=1_000_000_000,
+        metavar="N",
+        help="What a worker reads; by default what two cores do, as no GPU was measured.",
+    ),
 ]
 PriceFile = Annotated[
     Path | None,
     typer.Option("--prices", metavar="FILE", help="Prices of your own (TOML), over those that come with bookjob."),
 ]
-React = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="From a book's arrival to asking for a machine.")]
-Boot = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="From asking for a machine to its first book.")]
-Idle = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long a worker idles before it stops.")]
+React = Annotated[
+    float, typer.Option(min=0, max=MONTH, metavar="SECONDS", help="From a book's arrival to asking for a machine.")
+]
+Boot = Annotated[
+    float, typer.Option(min=0, max=MONTH, metavar="SECONDS", help="From asking for a machine to its first book.")
+]
+Idle = Annotated[
+    float, typer.Option(min=0, max=MONTH, metavar="SECONDS", help="How long a worker idles before it stops.")
+]
 Linger = Annotated[
-    float, typer.Option(min=0, metavar="SECONDS", help="How long a stopped worker's machine is still paid for.")
+    float,
+    typer.Option(min=0, max=MONTH, metavar="SECONDS", help="How long a stopped worker's machine is still paid for."),
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="Which arrivals and lengths chance draws.")]
 Workers = Annotated[
@@ -92,13 +112,15 @@ def cost(
 def simulate(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="Arrivals, `time[,tokens]` a line. [default: the pattern]"),
+        typer.Argument(metavar="FILE", help="Arrivals, `time[,tokens]` a line.", show_default="the pattern"),
     ] = None,
     pattern: Annotated[
         Literal["poisson", "even", "bursts"], typer.Option(help="Books at any time, at equal distances, or at once.")
     ] = "poisson",
-    books_per_hour: Annotated[float, typer.Option(min=0.001, metavar="N", help="The pattern's books.")] = 4,
-    hours: Annotated[float, typer.Option(min=0.01, metavar="N", help="How long the pattern goes on.")] = 720,
+    books_per_hour: Annotated[float, typer.Option(min=0.001, max=10_000, metavar="N", help="The pattern's books.")] = 4,
+    hours: Annotated[
+        float, typer.Option(min=0.01, max=TEN_YEARS, metavar="N", help="How long the pattern goes on.")
+    ] = 720,
     burst: Annotated[int, typer.Option(min=1, metavar="N", help="How many books a burst has.")] = 10,
     seed: Seed = 1,
     workers: Workers = [1, 2, 4],  # noqa: B006 - typer reads it and never changes it
@@ -111,7 +133,8 @@ def simulate(
     idle: Idle = IDLE,
     linger: Linger = LINGER,
     price: Annotated[
-        float | None, typer.Option(min=0, metavar="DOLLARS", help="What an hour costs. [default: Spot's price]")
+        float | None,
+        typer.Option(min=0, max=1_000_000, metavar="DOLLARS", help="What an hour costs.", show_default="Spot's price"),
     ] = None,
     prices: PriceFile = None,
     as_json: Json = False,

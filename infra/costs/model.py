@@ -47,6 +47,8 @@ class Machine:
     hour: float
     rule: Rule
     network: Network
+    #: The interface endpoints of its network, where that has any.
+    endpoints: int
     tokens_per_second: float
 
 
@@ -85,10 +87,12 @@ class Footprint:
     polls_per_second: float = 0.5
     #: For how many hours texts and results are kept.
     kept_hours: float = 1.0
-    #: The metrics of our own, the stages' included; those that alarms read; interface endpoints, in one zone.
+    #: The metrics of our own, the stages' included; those that alarms read.
     metrics: int = 41
     alarm_metrics: int = 38
-    endpoints: int = 8
+    #: Interface endpoints, in one zone: those of any worker, and those of ECS's agent on a machine of our own.
+    endpoints: int = 5
+    agent_endpoints: int = 3
     image_gb: float = 5.0
     disk_gb: float = 60.0
     #: A task of Fargate.
@@ -151,13 +155,14 @@ def machines(prices: Prices, sleeping: Rule, network: Network, gpu_speed: float)
     disk = prices.disk_gb_month * FOOTPRINT.disk_gb / MONTH_HOURS
     spot, on_demand = prices.spot_hour + disk, prices.on_demand_hour + disk
     fargate = FOOTPRINT.fargate_cpus * prices.fargate_cpu_hour + FOOTPRINT.fargate_gb * prices.fargate_gb_hour
+    fewest, most = FOOTPRINT.endpoints, FOOTPRINT.endpoints + FOOTPRINT.agent_endpoints
     endpoint = replace(sleeping, react=120.0, boot=360.0, idle=600.0, linger=0.0)
     return (
-        Machine("Spot", spot, sleeping, network, gpu_speed),
-        Machine("On-Demand", on_demand, sleeping, network, gpu_speed),
-        Machine("Fargate", fargate, replace(sleeping, boot=120.0, linger=0.0), network, CPU_SPEED),
-        Machine("SageMaker", prices.sagemaker_hour, endpoint, Network.NONE, gpu_speed),
-        Machine("always on", on_demand, replace(sleeping, always=sleeping.workers), network, gpu_speed),
+        Machine("Spot", spot, sleeping, network, most, gpu_speed),
+        Machine("On-Demand", on_demand, sleeping, network, most, gpu_speed),
+        Machine("Fargate", fargate, replace(sleeping, boot=120.0, linger=0.0), network, fewest, CPU_SPEED),
+        Machine("SageMaker", prices.sagemaker_hour, endpoint, Network.NONE, 0, gpu_speed),
+        Machine("always on", on_demand, replace(sleeping, always=sleeping.workers), network, most, gpu_speed),
     )
 
 
@@ -254,7 +259,7 @@ def _standing(machine: Machine, prices: Prices) -> Iterator[Line]:
     minutes = MONTH_HOURS * 60
     match machine.network:
         case Network.ENDPOINTS:
-            yield Line("standing", "Interface endpoints", FOOTPRINT.endpoints * MONTH_HOURS * prices.endpoint_hour)
+            yield Line("standing", "Interface endpoints", machine.endpoints * MONTH_HOURS * prices.endpoint_hour)
         case Network.NAT:
             yield Line("standing", "NAT gateway", MONTH_HOURS * prices.nat_hour)
     yield Line("standing", "Metrics", FOOTPRINT.metrics * prices.metric_month)

@@ -3,15 +3,18 @@
 import json
 import math
 import re
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from bookjob.cli import app
 from bookjob.commands import planning
+from bookjob.exit_codes import ExitCode
 from bookjob.planning import MOST_WORKERS
 from infra.costs.arrivals import Books, Pattern, read, times
 from infra.costs.errors import InvalidArrivals, InvalidPrices
@@ -98,6 +101,11 @@ def test_a_worker_elsewhere_pays_for_no_network() -> None:
     assert "NAT gateway" in {line.what for line in bill(1, NOVELS, of("Spot", Network.NAT), PRICES).lines}
 
 
+def test_fargate_pays_for_no_endpoint_of_an_agent_that_it_has_not() -> None:
+    task, instance = (bill(1, NOVELS, of(name), PRICES).of("standing") for name in ("Fargate", "Spot"))
+    assert instance - task == pytest.approx(FOOTPRINT.agent_endpoints * 730 * PRICES.endpoint_hour)
+
+
 def test_the_same_bill_is_asked_for_twice() -> None:
     assert spot(123) == spot(123)
 
@@ -109,8 +117,10 @@ def test_the_model_counts_what_the_templates_deploy() -> None:
         for name in network.of_type("AWS::EC2::VPCEndpoint")
         if network.properties(name)["VpcEndpointType"] == "Interface"
     ]
-    zones = {len(network.properties(name)["SubnetIds"]) for name in interfaces}
-    assert (len(interfaces), zones) == (FOOTPRINT.endpoints, {1})
+    assert {len(network.properties(name)["SubnetIds"]) for name in interfaces} == {1}
+    made = Counter(network.body["Resources"][name]["Condition"] for name in interfaces)
+    assert made == {"UsesEndpoints": of("Fargate").endpoints, "UsesEcsEndpoints": FOOTPRINT.agent_endpoints}
+    assert {of(name).endpoints for name in ("Spot", "On-Demand", "always on")} == {made.total()}
     read_by_alarms = 0
     for file in ("observability.yaml", "service.yaml", "service.yaml"):  # Spot and its fallback
         template = Template.read(PROJECT / "infra" / file)
@@ -193,6 +203,43 @@ def test_the_command_prints_runs_for_machines(capsys: pytest.CaptureFixture[str]
     )
     assert (one["books"], one["wait_seconds"]["p100"], two["wait_seconds"]["p100"]) == (2, 3.0, 0.0)
     assert one["dollars"] == 6 + 300 + 900
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("cost", "--tokens"),
+        ("cost", "--spread"),
+        ("cost", "--tokens-per-second"),
+        ("cost", "--react"),
+        ("cost", "--boot"),
+        ("cost", "--idle"),
+        ("cost", "--linger"),
+        ("simulate", "--hours"),
+        ("simulate", "--books-per-hour"),
+        ("simulate", "--price"),
+    ],
+)
+@pytest.mark.parametrize("value", ["inf", "nan", "1e300"])
+def test_no_number_without_end_is_calculated_with(command: str, option: str, value: str) -> None:
+    refused = CliRunner().invoke(app, [command, option, value])
+    assert refused.exit_code == ExitCode.USAGE
+    assert option in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "default"),
+    [
+        (("simulate",), "the pattern"),
+        (("simulate",), "Spot's price"),
+        (("keys", "list"), "the service on this machine"),
+        (("packs", "verify"), "all of them"),
+        (("packs", "pull"), "upstream's"),
+    ],
+)
+def test_help_names_what_is_taken_where_no_value_says_it(command: tuple[str, ...], default: str) -> None:
+    shown = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"}, color=False).stdout
+    assert f"[default: ({default})]" in shown
 
 
 def test_the_command_says_what_is_wrong_with_a_file(tmp_path: Path) -> None:
