@@ -41,8 +41,8 @@ Stack = Annotated[
     typer.Option(
         envvar="BOOKJOB_STACK",
         metavar="NAME",
-        help="The CloudFormation stack of a service in AWS. [default: the service on this machine]",
-        show_default=False,
+        help="The CloudFormation stack of a service in AWS.",
+        show_default="the service on this machine",
     ),
 ]
 
@@ -95,9 +95,8 @@ def revoke(key_id: KeyId, stack: Stack = None, as_json: Json = False) -> None:
     if as_json:
         print_json(revoked)
     else:
-        say(
-            f"Key {revoked.key_id} ({revoked.name}) of tenant {revoked.tenant} is revoked; it is of no use in a minute."
-        )
+        whose = f"Key {revoked.key_id} ({revoked.name}) of tenant {revoked.tenant}"
+        say(f"{whose} is revoked; within a minute it is of no use.")
 
 
 def _table(keys: "Sequence[Key]") -> "Table":

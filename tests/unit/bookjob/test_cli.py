@@ -2,16 +2,20 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time as wall
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import typer
 
+from bookjob import cli
 from bookjob.exit_codes import ExitCode
 
 from .conftest import JOB_ID, STATS, Command, ScriptedService, Time, body_of, job, problem, result
@@ -299,6 +303,29 @@ def test_the_manual_names_every_exit_code() -> None:
     manual = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
 
     assert all(f"| {code} |" in manual for code in ExitCode)
+
+
+def commands(group: Any, path: str = "") -> Iterator[tuple[str, set[str]]]:
+    """Each command by its full name, with its options, told apart by their environment variables too."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{path}{name} ")
+        else:
+            yield (
+                f"{path}{name}",
+                {f"{option} {it.envvar or ''}".strip() for it in command.params for option in it.opts},
+            )
+
+
+@pytest.mark.parametrize(("row", "option"), [("--url URL", "--url BOOKJOB_URL"), ("--json", "--json")])
+def test_the_manual_names_the_commands_that_do_not_have_an_option(row: str, option: str) -> None:
+    manual = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
+    (excepted,) = re.findall(rf"^\| `{row}` \| all but (.+?) \|", manual, re.MULTILINE)
+    named = tuple(re.findall("`(.+?)`", excepted))
+
+    for command, options in commands(typer.main.get_command(cli.app)):
+        without = command in named or command.partition(" ")[0] in named
+        assert without is (option not in options), command
 
 
 def test_help_names_every_exit_code(bookjob: Command) -> None:
