@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Self
 
 import boto3
+from aws_lambda_powertools import Logger
 from botocore.config import Config
 
 from jobs.callbacks.desk import CallbackDesk
@@ -45,6 +46,8 @@ from jobs.request import JobRequest, check_text, resolve_pack
 from jobs.settings import Settings
 from jobs.store import JobStore
 from jobs.tracing import current_trace
+
+logger = Logger()
 
 #: A caller waits for the answer, so AWS gets seconds and not minutes to give one.
 CALLERS_PATIENCE = Config(connect_timeout=2, read_timeout=8, retries={"mode": "standard", "total_max_attempts": 3})
@@ -284,7 +287,8 @@ class JobService:
     def retry(self, job_id: str, tenant: str) -> Job:
         """Queue a failed or cancelled job again and return it; it goes on after its last whole stage.
 
-        Raises JobNotFound, MoveRefused for any other job, TextGone, QueueFull or QueueUnavailable.
+        It waits even if its message could not be sent: the janitor sends it within minutes. Raises JobNotFound,
+        MoveRefused for any other job, TextGone or QueueFull.
         """
         ended = self.get(job_id, tenant)
         try:
@@ -295,8 +299,8 @@ class JobService:
         try:
             self.queue.send(job_id, occasion=f"@{isoformat(self.clock())}")
         except AWS_ERRORS as error:
-            self.store.cancel(job, self.clock())
-            raise QueueUnavailable from error
+            # Its end is not written anew, since it was told of already, and a worker may have taken the job by now.
+            logger.warning("A retried job was not queued; the janitor will", job_id=job_id, exc_info=error)
         return job
 
     def discard(self, job_id: str, tenant: str) -> None:

@@ -84,7 +84,7 @@ class JobAccepted(Answer):
     job_id: str
     status: Literal["pending"] = "pending"
     submitted_at: Instant
-    queue_position: int = Field(description="1 for the next to run.")
+    queue_position: int | None = Field(description="1 for the next to run; null if it could not be found out.")
     model: ModelName
     pack: str = Field(description="The model pack that will run.")
     book_id: str | None
@@ -94,13 +94,12 @@ class JobAccepted(Answer):
     def of(cls, job: Job, queue_position: int | None) -> Self:
         """Return the answer about a job as it was accepted, whatever has become of it since.
 
-        So a request that is repeated under an idempotency key is answered alike. A job that waits no more was taken
-        up as the next to run.
+        So a request that is repeated under an idempotency key is answered alike.
         """
         return cls(
             job_id=job.job_id,
             submitted_at=job.submitted_at,
-            queue_position=queue_position or 1,
+            queue_position=queue_position,
             model=job.model,
             pack=job.pack.partition("@")[0],
             book_id=job.book_id,

@@ -42,6 +42,7 @@ from functions.api.request import (
 )
 from functions.api.webhooks import WebhookSecret
 from jobs.clock import utc_now
+from jobs.errors import AWS_ERRORS
 from jobs.model import Job
 from jobs.rate_limits import Traffic
 from jobs.readiness import check_pack, readiness
@@ -99,6 +100,18 @@ def submitted(body: Submission) -> Job:
     return logged(jobs().submit(body, body.text, tenant()))
 
 
+def accepted(job: Job) -> JobAccepted:
+    """Return the answer about a job that was accepted, which nothing that fails from now on may turn into an error.
+
+    Its caller would submit it again. A job that waits no more was taken up as the next to run.
+    """
+    try:
+        return JobAccepted.of(job, jobs().queue_position(job) or 1)
+    except AWS_ERRORS as error:
+        logger.warning("A place in the queue could not be read", exc_info=error)
+        return JobAccepted.of(job, None)
+
+
 def shown(*found: Job) -> tuple[JobStatus, ...]:
     """Return the answers about jobs, with their places in the queue and how far their callbacks are."""
     places, callbacks = jobs().queue_positions(found), jobs().callbacks.latest(found)
@@ -108,8 +121,7 @@ def shown(*found: Job) -> tuple[JobStatus, ...]:
 @api.endpoint("POST", "/v1/jobs", headers=IDEMPOTENCY, refuses=(400, 413, 415, 422, 503), traffic=SUBMISSIONS)
 def submit(body: Submission) -> JobAccepted:
     """Submit a text: it is stored and queued, and read when its turn comes."""
-    job = submitted(body)
-    return JobAccepted.of(job, jobs().queue_position(job))
+    return accepted(submitted(body))
 
 
 @api.endpoint(
@@ -127,10 +139,15 @@ def analyze(body: ShortSubmission) -> Response[str]:
     asked = preferred_wait(api.event, LONGEST_ANALYSIS)
     applied = {} if asked is None else {"Preference-Applied": f"wait={asked}"}
     wait = LONGEST_ANALYSIS if asked is None else asked
-    job = logged(jobs().await_end(submitted(body), begun + timedelta(seconds=wait)))
-    if job.status.ended:
-        return deliver(jobs().result(job.job_id, tenant()), JSON, api.event, api.answer_headers | applied)
-    (answer,) = shown(job)
+    job = submitted(body)
+    try:
+        job = logged(jobs().await_end(job, begun + timedelta(seconds=wait)))
+        if job.status.ended:
+            return deliver(jobs().result(job.job_id, tenant()), JSON, api.event, api.answer_headers | applied)
+        (answer,) = shown(job)
+    except AWS_ERRORS as error:  # The job is accepted: an error would have its caller submit it again.
+        logger.warning("An accepted job could not be looked at", exc_info=error)
+        answer = JobStatus.of(job, None)
     where = {"Location": f"/v1/jobs/{job.job_id}", "Retry-After": str(LOOK_AGAIN_AFTER)}
     return json_response(answer, HTTPStatus.ACCEPTED, where | applied)
 
@@ -189,8 +206,7 @@ def stop(job_id: JobId) -> StopRequested:
 @api.endpoint("POST", "/v1/jobs/<job_id>/retry", refuses=(404, 409, 503), traffic=SUBMISSIONS)
 def retry(job_id: JobId) -> JobAccepted:
     """Queue a failed or cancelled job again; it goes on after the last stage that it finished."""
-    job = logged(jobs().retry(job_id, tenant()))
-    return JobAccepted.of(job, jobs().queue_position(job))
+    return accepted(logged(jobs().retry(job_id, tenant())))
 
 
 @api.endpoint("GET", "/v1/jobs/<job_id>/result", gives=JobResult, refuses=(303, 404, 409, 425, 503))

@@ -62,8 +62,8 @@ class JobsAtHand:
             documents.put(file_key(job.job_id, lease.epoch, name), gzip.compress(text.encode()), "text/plain", "gzip")
         return self.service.store.publish(lease, Outcome(2, self.clock(), 1500))
 
-    def failed(self, reason: str) -> Job:
-        _, lease = self.running()
+    def failed(self, reason: str, **fields: Any) -> Job:
+        _, lease = self.running(**fields)
         return self.service.store.fail(lease, reason, self.clock())
 
     def expired(self) -> Job:

@@ -6,8 +6,11 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from functions.api import routes
+from jobs.documents import DocumentStore
+from jobs.lookup import JobLookup
 from jobs.model import Job
 from jobs.service import JobService
 from tests.conftest import SettableClock
@@ -117,6 +120,28 @@ def test_a_job_that_ends_without_a_result_gets_409_with_the_reason(
     assert answer.status_code == 409
     assert f"is {end}" in answer.json()["detail"]
     assert ("ran out of memory" in answer.json()["detail"]) is (end == "failed")
+
+
+@pytest.mark.parametrize("unread", [(JobLookup, "get"), (JobLookup, "waiting"), (DocumentStore, "locate")])
+def test_a_job_that_was_accepted_and_cannot_be_looked_at_is_told_of_and_no_error(
+    here: httpx.Client,
+    at_hand: JobsAtHand,
+    service: JobService,
+    while_waiting: Install,
+    waiting: Callable[[], Job],
+    monkeypatch: pytest.MonkeyPatch,
+    unread: tuple[type, str],
+) -> None:
+    def unreachable(*_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://aws")
+
+    while_waiting((lambda: at_hand.finish(*at_hand.claim(waiting()))) if unread[0] is DocumentStore else nothing)
+    with monkeypatch.context() as outage:
+        outage.setattr(*unread, unreachable)
+        answer = analyze(here)
+    assert answer.status_code == 202
+    assert answer.json()["queue_position"] is None
+    assert here.get(answer.headers["Location"]).json()["job_id"] == answer.json()["job_id"]
 
 
 def test_a_request_can_be_repeated_until_it_answers_the_result(

@@ -10,6 +10,7 @@ from functions.api import routes
 from jobs.model import Job
 from jobs.queue import JobQueue
 from jobs.service import JobService
+from jobs.upkeep import send_again
 from tests.contract.jobs_at_hand import JobsAtHand
 
 PATHS = (("POST", "/cancel"), ("POST", "/retry"), ("DELETE", "/result"))
@@ -23,6 +24,11 @@ def objects(service: JobService) -> list[str]:
     documents = service.documents
     found = documents.client.list_objects_v2(Bucket=documents.bucket).get("Contents", [])
     return [one["Key"] for one in found]
+
+
+def callbacks(service: JobService) -> int:
+    items = service.store.client.scan(TableName=service.store.table)["Items"]
+    return len([item for item in items if item["pk"]["S"].startswith("callback#")])
 
 
 def test_a_waiting_job_is_called_off_at_once(here: httpx.Client, at_hand: JobsAtHand) -> None:
@@ -158,19 +164,31 @@ def test_a_job_whose_text_is_gone_is_not_retried(here: httpx.Client, at_hand: Jo
     assert status_of(here, job) == "failed"
 
 
-def test_a_job_that_could_not_be_queued_again_can_be_retried_later(
-    here: httpx.Client, at_hand: JobsAtHand, service: JobService, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("meanwhile", ["nothing", "claimed"])
+def test_a_retried_job_whose_message_is_lost_waits_until_the_janitor_sends_another(
+    here: httpx.Client, at_hand: JobsAtHand, service: JobService, monkeypatch: pytest.MonkeyPatch, meanwhile: str
 ) -> None:
     class DeadQueue(JobQueue):
         def send(self, job_id: str, occasion: str = "") -> None:  # noqa: ARG002 - the signature is JobQueue's
+            if meanwhile == "claimed":
+                at_hand.claim(service.get(job_id, "public"))
             raise EndpointConnectionError(endpoint_url=self.url)
 
-    job = at_hand.failed("No memory.")
+    job = at_hand.failed("No memory.", callback_url="https://example.com/hook")
+    while (old := service.queue.receive(visibility_seconds=30, wait_seconds=0)) is not None:
+        service.queue.acknowledge(old)
     broken = replace(service, queue=DeadQueue(service.queue.client, service.queue.url))
     monkeypatch.setattr(routes, "jobs", lambda: broken)
-    assert here.post(f"/v1/jobs/{job.job_id}/retry").status_code == 503
+    assert here.post(f"/v1/jobs/{job.job_id}/retry").json()["status"] == "pending"
     monkeypatch.setattr(routes, "jobs", lambda: service)
-    assert here.post(f"/v1/jobs/{job.job_id}/retry").status_code == 200
+    assert status_of(here, job) == ("running" if meanwhile == "claimed" else "pending")
+    assert callbacks(service) == 1, "of its first end"
+    at_hand.clock.advance(61)
+    send_again(service)
+    if meanwhile == "nothing":
+        message = service.queue.receive(visibility_seconds=30, wait_seconds=0)
+        assert message is not None
+        assert message.job_id == job.job_id
 
 
 def test_a_retry_that_finds_the_queue_full_gets_503(here: httpx.Client, at_hand: JobsAtHand) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jobs.lookup import JobLookup
 from jobs.service import JobService
 
 Submit = Callable[..., dict[str, Any]]
@@ -40,6 +42,21 @@ def test_a_text_becomes_a_pending_job(submit: Submit) -> None:
 def test_the_first_job_is_the_next_to_run_and_the_second_waits_behind_it(here: httpx.Client) -> None:
     positions = [here.post("/v1/jobs", json={"text": "A text."}).json()["queue_position"] for _ in range(2)]
     assert positions == [1, 2]
+
+
+def test_a_job_that_was_accepted_is_answered_so_though_its_place_in_the_queue_cannot_be_read(
+    here: httpx.Client, service: JobService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as outage:
+        outage.setattr(JobLookup, "waiting", unreachable)
+        answer = here.post("/v1/jobs", json={"text": "A text."})
+    assert answer.status_code == 200
+    assert answer.json()["queue_position"] is None
+    assert service.store.waiting() == [answer.json()["job_id"]]
+
+
+def unreachable(*_: object) -> None:
+    raise EndpointConnectionError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com")
 
 
 def test_a_model_that_is_not_installed_is_served_by_another_and_the_job_says_so(here: httpx.Client) -> None:
