@@ -39,13 +39,14 @@ def publish(connections: Connections, lease: Lease, outcome: Outcome) -> Job:
 def tidy(connections: Connections, job: Job) -> None:
     """Delete what an ended job no longer needs; safe to repeat.
 
-    A failed or cancelled job keeps its text and checkpoints until it expires, so that it can be tried again.
+    A failed or cancelled job keeps its text and checkpoints until it expires, so that it can be tried again; one that
+    is being tried again by now has its results under a later epoch, and keeps them.
     """
     if job.status is Status.COMPLETED:
         connections.documents.delete_checkpoints(job.job_id)
-        connections.documents.delete_results(job.job_id, but_epoch=job.result_epoch)
+        connections.documents.delete_results(job.job_id, job.lease_epoch, but_epoch=job.result_epoch)
     elif job.status in (Status.FAILED, Status.CANCELLED):
-        connections.documents.delete_results(job.job_id)
+        connections.documents.delete_results(job.job_id, job.lease_epoch)
 
 
 def withdraw(connections: Connections, lease: Lease, lost: LeaseLost) -> None:

@@ -14,7 +14,7 @@ def bury(service: JobService, job_id: str) -> None:
     job, now = service.store.find(job_id), service.clock()
     if job is None or job.status.ended:
         return
-    if job.attempt < service.settings.max_attempts:
+    if _attempts(job) < service.settings.max_attempts:
         # Workers run the oldest job, whichever message woke them: this one only stood behind a book that kills them.
         service.queue.send(job_id, occasion=f"~{isoformat(now)}")
         return
@@ -25,8 +25,13 @@ def bury(service: JobService, job_id: str) -> None:
             raise
 
 
+def _attempts(job: Job) -> int:
+    """Return how often the job was begun since its caller last asked for it: a retried one begins anew."""
+    return job.attempt - job.attempts_before_retry
+
+
 def _reason(job: Job) -> str:
     return job.error_message or (
-        f"{job.attempt} attempts ended without a result or a reason, as when a text needs more memory than the worker "
-        "has. Split the text, or ask for a smaller model."
+        f"{_attempts(job)} attempts ended without a result or a reason, as when a text needs more memory than the "
+        "worker has. Split the text, or ask for a smaller model."
     )

@@ -11,7 +11,7 @@ Results are written under the epoch of the lease that made them, so a worker tha
 that a reader can see.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import IO, TYPE_CHECKING
@@ -164,9 +164,15 @@ class DocumentStore:
         """Delete what only an unfinished job needs."""
         self._delete_under(f"checkpoints/{job_id}/")
 
-    def delete_results(self, job_id: str, but_epoch: int | None = None) -> None:
-        """Delete a job's results, but for those of one epoch."""
-        self._delete_under(f"results/{job_id}/", keep=f"results/{job_id}/{but_epoch}/")
+    def delete_results(self, job_id: str, last_epoch: int | None = None, but_epoch: int | None = None) -> None:
+        """Delete a job's results, of all epochs or of those up to the last, but for those of one epoch."""
+        prefix = f"results/{job_id}/"
+
+        def kept(key: str) -> bool:
+            epoch = int(key.removeprefix(prefix).partition("/")[0])
+            return epoch == but_epoch or (last_epoch is not None and epoch > last_epoch)
+
+        self._delete_under(prefix, kept)
 
     def delete_epoch(self, job_id: str, epoch: int) -> None:
         """Delete the results that a worker stored under one lease."""
@@ -178,15 +184,21 @@ class DocumentStore:
         self.delete_checkpoints(job_id)
         self.delete_results(job_id)
 
-    def _delete_under(self, prefix: str, keep: str | None = None) -> None:
+    def _delete_under(self, prefix: str, kept: Callable[[str], bool] = lambda _: False) -> None:
         # One page lists at most 1,000 keys, which is also the most that one request deletes.
         for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
-            keys = [found["Key"] for found in page.get("Contents", [])]
-            doomed = [key for key in keys if keep is None or not key.startswith(keep)]
+            doomed = [found["Key"] for found in page.get("Contents", []) if not kept(found["Key"])]
             if doomed:
-                self.client.delete_objects(
-                    Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in doomed], "Quiet": True}
-                )
+                self._delete(doomed)
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        answer = self.client.delete_objects(
+            Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        )
+        # S3 answers 200 even if it could delete none; what is left is to be noticed and tried again.
+        for refused in answer.get("Errors", []):
+            why = f"{refused['Key']}: {refused['Message']}"
+            raise ClientError({"Error": {"Code": refused["Code"], "Message": why}}, "DeleteObjects")
 
 
 @dataclass(frozen=True, slots=True)

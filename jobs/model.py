@@ -91,6 +91,8 @@ class Job:
     eta_seconds: float | None = None
     #: How often a worker has claimed the job.
     attempt: int = 0
+    #: How many of these were before its caller had it retried last.
+    attempts_before_retry: int = 0
     #: How many attempts ended in an error that may pass; a shutdown or a dead worker is not one.
     failures: int = 0
     #: Whether the caller asked a running job to stop.

@@ -246,6 +246,7 @@ class JobStore(JobLookup):
             status=Status.PENDING,
             completed_at=None,
             progress=0.0,
+            attempts_before_retry=job.attempt,
             failures=0,
             cancel_requested=False,
             error_message=None,

@@ -63,6 +63,19 @@ def test_a_job_that_left_no_reason_fails_with_a_sentence_of_its_own(service: Job
     assert not any(service.store.places().values())
 
 
+def test_a_retried_job_has_as_many_attempts_as_a_new_one(service: JobService) -> None:
+    _, lease = attempted(service, 10)
+    failed = service.store.fail(lease, "The worker ran out of memory.", service.clock(), failures=3)
+    job = service.retry(failed.job_id, "public")
+    for _ in range(9):
+        job, _ = service.store.claim(job, "worker-1", service.clock(), timedelta(0))
+    assert deliver(naming(job)) == []
+    assert service.get(job.job_id, "public").status is Status.RUNNING
+    service.store.claim(job, "worker-1", service.clock(), timedelta(0))
+    assert deliver(naming(job)) == []
+    assert str(service.get(job.job_id, "public").error_message).startswith("10 attempts ended")
+
+
 def test_a_job_that_a_worker_holds_is_looked_at_again_later_and_holds_up_no_other(service: JobService) -> None:
     held, _ = attempted(service, 10)
     assert deliver(naming(held), '{"job_id": "nowhere"}') == ["0"]

@@ -100,6 +100,17 @@ def test_a_janitor_that_dies_before_it_deletes_is_followed_by_one_that_does(
     assert objects(service) == []
 
 
+def test_a_job_whose_objects_s3_would_not_delete_is_not_swept(service: JobService, clock: SettableClock) -> None:
+    """S3 answers 200 and names what it did not delete."""
+    ended = completed(service)
+    clock.advance(HOUR)
+    refusing = {"Errors": [{"Key": ended.document_key, "Code": "InternalError", "Message": "We encountered an error"}]}
+    with patch.object(service.documents.client, "delete_objects", return_value=refusing), pytest.raises(ExceptionGroup):
+        look()
+    look()
+    assert objects(service) == []
+
+
 def test_what_a_caller_discarded_is_swept_though_its_function_died_before_deleting(service: JobService) -> None:
     service.store.discard(completed(service), service.clock())
     look()

@@ -231,7 +231,7 @@ def working(root: JobService, deployment: Deployment, packs: Path) -> None:
         patch.setenv(TRACE_VARIABLE, "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1")
         read = submitted(root, script(), callback_url="https://example.com/a")
     failed = submitted(root, script(do="crash"))
-    root.documents.put(result_key(read.job_id, 99), b"left behind", "application/json")
+    root.documents.put(result_key(read.job_id, 0), b"left behind", "application/json")
     engine = EngineProcess(LOADER, packs)
     consumer = Consumer(Connections.connect(settings), engine, Shutdown(), "worker")
     deadline = time.monotonic() + 60

@@ -10,7 +10,7 @@ from typing import IO, Any, ClassVar, NoReturn
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from gpu_worker import retries
+from gpu_worker import publishing, retries
 from gpu_worker.connections import Connections
 from gpu_worker.consumer import Consumer
 from gpu_worker.engine_process import EngineProcess
@@ -355,11 +355,27 @@ def test_an_end_that_nobody_cleared_up_behind_is_cleared_up_by_its_message(
     for epoch in (1, 2):
         documents.put(file_key(job.job_id, epoch, "book"), b"{}", "application/json")
     documents.put(f"checkpoints/{job.job_id}/made-of/tokens", b"", "application/octet-stream")
-    _, lease = store.claim(deployment.job(job), "worker-2", utc_now(), timedelta(seconds=3))
+    first, _ = store.claim(deployment.job(job), "worker-2", utc_now(), timedelta(0))
+    _, lease = store.claim(first, "worker-2", utc_now(), timedelta(seconds=3))
     store.publish(lease, Outcome(1, utc_now(), 1))
     consume(consumer, lambda: deployment.messages() == (0, 0))
-    assert deployment.objects(f"results/{job.job_id}/") == [file_key(job.job_id, 1, "book")]
+    assert deployment.objects(f"results/{job.job_id}/") == [file_key(job.job_id, 2, "book")]
     assert deployment.objects(f"checkpoints/{job.job_id}/") == []
+
+
+def test_whoever_clears_up_behind_a_failed_job_leaves_what_is_being_made_of_its_retry(
+    connections: Connections, deployment: Deployment
+) -> None:
+    job = deployment.submit(script())
+    store, documents = deployment.service.store, deployment.service.documents
+    _, lease = store.claim(job, "worker-2", utc_now(), timedelta(seconds=3))
+    failed = store.fail(lease, "no memory", utc_now())
+    _, again = store.claim(deployment.service.retry(job.job_id, TENANT), "worker-2", utc_now(), timedelta(minutes=1))
+    for epoch in (lease.epoch, again.epoch):
+        documents.put(file_key(job.job_id, epoch, "book"), b"{}", "application/json")
+    publishing.tidy(connections, failed)
+    assert deployment.objects(f"results/{job.job_id}/") == [file_key(job.job_id, again.epoch, "book")]
+    store.stop(again, utc_now())
 
 
 class FlakyDocuments(DocumentStore):
