@@ -127,7 +127,8 @@ def retry(
         else:
             from bookjob.wording import ordinal
 
-            output().print(f"Queued again, {ordinal(job.queue_position or 1)} in the queue.")
+            place = f", {ordinal(job.queue_position)} in the queue" if job.queue_position else ""
+            output().print(f"Queued again{place}.")
             say(f"Watch it with: {reading.command('watch', job_id, client)}")
 
 
