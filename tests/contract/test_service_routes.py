@@ -14,6 +14,8 @@ from jobs.service import JobService
 from tests.conftest import SettableClock
 from tests.contract.jobs_at_hand import JobsAtHand
 
+_NO_JOB = "5f0c7e52-3b7e-4c55-9d6b-6f1d0a1b2c3d"
+
 
 @pytest.mark.parametrize("path", ["/health", "/v1/health"])
 def test_health_is_told_without_asking_anything(api: httpx.Client, path: str) -> None:
@@ -80,7 +82,7 @@ def test_a_path_that_is_not_there_gets_404(api: httpx.Client) -> None:
     [
         ("PUT", "/v1/jobs", "POST"),
         ("POST", "/v1/jobs/stats", "GET"),
-        ("PATCH", f"/v1/jobs/{uuid.uuid4()}", "GET"),
+        ("PATCH", f"/v1/jobs/{_NO_JOB}", "GET"),
         ("POST", "/health", "GET"),
     ],
 )
@@ -93,7 +95,7 @@ def test_another_method_gets_405_and_the_ones_that_there_are(
     assert allowed in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("path", ["/health", "/nothing", f"/v1/jobs/{uuid.uuid4()}"])
+@pytest.mark.parametrize("path", ["/health", "/nothing", f"/v1/jobs/{_NO_JOB}"])
 def test_a_request_id_is_echoed_whatever_the_answer(api: httpx.Client, path: str) -> None:
     given = "caller: 42/x!" + "y" * 115
     assert api.get(path, headers={"X-Request-ID": given}).headers["X-Request-ID"] == given
@@ -147,7 +149,7 @@ def test_an_outage_of_aws_gets_503_and_only_the_log_has_the_cause(
     break_aws(service, monkeypatch, error)
     for request in (
         here.build_request("POST", "/v1/jobs", json={"text": "A text."}),
-        here.build_request("GET", f"/v1/jobs/{uuid.uuid4()}"),
+        here.build_request("GET", f"/v1/jobs/{_NO_JOB}"),
         here.build_request("GET", "/v1/jobs/stats"),
     ):
         answer = here.send(request)
@@ -215,7 +217,7 @@ def test_a_head_tells_whether_there_is_a_result(here: httpx.Client, at_hand: Job
     ("path", "methods"),
     [
         ("/v1/jobs", "GET, HEAD, OPTIONS, POST"),
-        (f"/v1/jobs/{uuid.uuid4()}", "DELETE, GET, HEAD, OPTIONS"),
+        (f"/v1/jobs/{_NO_JOB}", "DELETE, GET, HEAD, OPTIONS"),
         ("/v1/analyze", "OPTIONS, POST"),
     ],
 )

@@ -32,7 +32,9 @@ def test_other_parameters_of_upstream_have_the_same_effect(engine: Engine, run_u
 
 
 @pytest.mark.parametrize(
-    "pipeline", [{"entity"}, {"event"}, {"supersense", "event"}, {"entity", "quote"}], ids=lambda names: "+".join(names)
+    "pipeline",
+    [{"entity"}, {"event"}, {"supersense", "event"}, {"entity", "quote"}],
+    ids=lambda names: "+".join(sorted(names)),
 )
 def test_a_part_of_the_tasks_gives_the_files_of_those_tasks(engine: Engine, upstream: Path, pipeline: set[str]) -> None:
     text = next(path for path in TEXTS if path.stem == "third_person")
