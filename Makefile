@@ -30,7 +30,7 @@ run: $(VENV)/run ## set up, start the service and read a book: BOOK=path/to/book
 setup: $(VENV)/test ## install everything that running and testing need into .venv
 
 test: $(VENV)/test ## run the tests
-	@exec $(BIN)/python -m pytest $(TESTS)
+	@exec $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(TESTS)
 
 lint: $(VENV)/test ## check style, types, import rules and the template
 	$(BIN)/ruff check
