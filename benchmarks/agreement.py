@@ -20,6 +20,7 @@ import numpy as np
 from training.scoring import assignment
 
 _SHOWN = 15
+_COLUMNS = frozenset({"quote_start", "quote_end", "char_id", "mention_phrase"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,10 @@ def main() -> None:
     parser.add_argument("ours", type=Path)
     parser.add_argument("theirs", type=Path)
     arguments = parser.parse_args()
-    ours, theirs = read(arguments.ours), read(arguments.theirs)
+    try:
+        ours, theirs = read(arguments.ours), read(arguments.theirs)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     found = agreement(ours, theirs)
     share = found.same / max(found.shared, 1)
     print(f"{len(ours)} and {len(theirs)} quotes, {found.shared} of them in both")
@@ -63,9 +67,11 @@ def main() -> None:
 
 
 def read(path: Path) -> list[Spoken]:
-    """Return the quotes of a `.quotes` file, in order."""
+    """Return the quotes of a `.quotes` file, in order; raises ValueError for a file that is none."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        if missing := _COLUMNS.difference(rows.fieldnames or ()):
+            raise ValueError(f"{path} is no .quotes file of BookNLP: it has no column {', '.join(sorted(missing))}")
         return [
             Spoken(
                 int(row["quote_end"]) - int(row["quote_start"]),

@@ -132,7 +132,9 @@ def _most_alike(gold: Clusters[Item], predicted: Clusters[Item]) -> float:
 
 
 def assignment(gains: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the rows and columns of the pairs that gain the most (Kuhn, 1955; shortest augmenting paths).
+    """Return the rows and columns of the pairs that gain the most in all (Kuhn, 1955; shortest augmenting paths).
+
+    `gains` is `[rows, columns]`; each row and each column is in one pair at most, those of the shorter side in one.
 
     Own code, because scipy would be a dependency for this alone.
     """

@@ -27,7 +27,7 @@ REACT, BOOT, IDLE, LINGER = 120.0, 240.0, 300.0, 900.0
 
 #: Beyond these there is nothing to plan for, and infinity is a number too: the tokens of the longest text that is read,
 #: a month in seconds, ten years in hours.
-LONGEST_BOOK, MONTH, TEN_YEARS = 5_000_000, 2_592_000, 87_600
+LONGEST_BOOK, MONTH, TEN_YEARS = 2_500_000, 2_592_000, 87_600
 
 Tokens = Annotated[
     float, typer.Option(min=1, max=LONGEST_BOOK, metavar="N", help="The average book's words and punctuation marks.")

@@ -40,7 +40,7 @@ _DIALECT_SPELLINGS = {
 #: Titles before a first name that nobody shortens to a nickname: Kitty is no Lady Catherine.
 _RANKS = frozenset({"lady", "lord", "sir", "dame", "countess", "count", "princess", "prince", "queen", "king"})
 
-#: Titles without which women of BookNLP's books are not called by their surnames, in the spelling that titles get.
+#: Titles that novels give to a woman whom they call by her surname, in the spelling that titles get.
 _OF_WOMEN = frozenset({"miss", "mrs.", "lady", "aunt", "dame", "madame", "mademoiselle"})
 
 #: What is said to anyone or of no one in particular; two mentions of it need not mean one person.

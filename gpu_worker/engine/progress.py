@@ -11,12 +11,12 @@ from gpu_worker.engine.errors import Cancelled
 #: Seconds for 100,000 tokens on two CPU cores with the bundled pack (`benchmarks/engine.py`). All costs grow with
 #: the tokens, so their ratios hold for any length, and roughly for other packs and machines.
 COSTS = {
-    Stage.TOKENS: 10.0,
-    Stage.TAGGING: 45.0,
+    Stage.TOKENS: 6.0,
+    Stage.TAGGING: 20.0,
     Stage.QUOTES: 0.1,
-    Stage.SPEAKERS: 25.0,
+    Stage.SPEAKERS: 23.0,
     Stage.NAMES: 0.3,
-    Stage.COREFERENCE: 10.0,
+    Stage.COREFERENCE: 12.0,
     Stage.CHARACTERS: 0.4,
 }
 

@@ -104,6 +104,8 @@ def write_pack(
             found = tuple(weights[key].shape) if key in weights else "missing"
             raise PackError(f"{key} is {found}, the models need {shape}")
     save_file({key: tensor.contiguous() for key, tensor in weights.items()}, folder / WEIGHTS)
+    # It is written for its owner alone, but a pack may be another user's to read, such as a worker's.
+    shutil.copymode(folder / VOCABULARY, folder / WEIGHTS)
     files = {file: describe_file(folder / file) for file in (WEIGHTS, VOCABULARY, *beside)}
     text = manifest.model_copy(update={"files": files}).model_dump_json(indent=1)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")

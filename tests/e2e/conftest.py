@@ -3,8 +3,7 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from infra.local.ports import free_port
 from infra.local.processes import Identity
 from jobs.service import JobService
 from jobs.settings import Settings
+from tests.deadlines import until
 
 #: Long enough for every stage to find something, short enough to be read in seconds.
 TEXT = (
@@ -108,16 +108,6 @@ class Installation:
         assert until(lambda: bool(s3.get_object_tagging(**stored)["TagSet"]), every=0.25)
         job_id: str = s3.get_object_tagging(**stored)["TagSet"][0]["Value"]
         return job_id
-
-
-def until(condition: Callable[[], bool], seconds: float = 90.0, every: float = 0.05) -> bool:
-    """Tell whether the condition came true within so many seconds."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(every)
-    return False
 
 
 def is_well(installation: Installation) -> bool:

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from infra.local import emulator
-from tests.e2e.conftest import Installation, until
+from tests.deadlines import until
+from tests.e2e.conftest import Installation
 
 pytestmark = pytest.mark.timeout(300)  # a whole start and stop, on a machine that may be busy
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from infra.local.home import Running
-from tests.e2e.conftest import Installation, all_ended, is_well, until
+from tests.deadlines import until
+from tests.e2e.conftest import Installation, all_ended, is_well
 
 pytestmark = pytest.mark.timeout(300)  # whole starts and stops, on a machine that may be busy
 

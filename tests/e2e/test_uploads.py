@@ -6,7 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.conftest import TEXT, Installation, until
+from tests.deadlines import until
+from tests.e2e.conftest import TEXT, Installation
 
 pytestmark = pytest.mark.timeout(300)
 

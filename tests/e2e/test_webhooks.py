@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.e2e.conftest import TEXT, Installation, until
+from tests.deadlines import until
+from tests.e2e.conftest import TEXT, Installation
 from tests.receiver import Receiver, answering, documented_verify, receiving
 
 pytestmark = pytest.mark.timeout(300)

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from infra.local.errors import AlreadyRunning
 from infra.local.home import Home, Running
 from infra.local.processes import Child, Identity
 from infra.local.session import end_leftovers, stop, take
+from tests.deadlines import until
 
 #: A module that notes its SIGTERM before it ends.
 WITNESS = """
@@ -40,15 +40,6 @@ PARENT = """
 """
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 15.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
-
-
 def says(note: Path, text: str) -> Callable[[], bool]:
     return lambda: note.exists() and note.read_text() == text
 
@@ -64,7 +55,7 @@ def child(folder: Path) -> Iterator[Child]:
     started = Child.start(
         "witness", ["witness", str(folder / "note")], {"PYTHONPATH": str(folder)}, folder / "witness.log"
     )
-    assert eventually(says(folder / "note", "running"))
+    assert until(says(folder / "note", "running"))
     yield started
     started.ask_to_stop()
     started.see_stopped(patience=5)
@@ -85,11 +76,11 @@ def gone(pid: int) -> Identity:
 def test_a_child_is_asked_to_stop_when_its_parent_is_killed(folder: Path) -> None:
     parent = subprocess.Popen([sys.executable, "-c", textwrap.dedent(PARENT), str(folder)])
     try:
-        assert eventually(says(folder / "note", "running"))
+        assert until(says(folder / "note", "running"))
     finally:
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-    assert eventually(says(folder / "note", "ended in order"))
+    assert until(says(folder / "note", "ended in order"))
 
 
 def test_a_child_that_does_not_stop_is_killed(child: Child) -> None:
@@ -101,7 +92,7 @@ def test_a_child_that_does_not_stop_is_killed(child: Child) -> None:
 
 def test_what_a_killed_run_left_behind_is_ended(child: Child, folder: Path) -> None:
     end_leftovers(Running(supervisor=gone(os.getpid()), children={"w": child.identity}, port=1, with_worker=True))
-    assert eventually(says(folder / "note", "ended in order"))
+    assert until(says(folder / "note", "ended in order"))
 
 
 def test_a_process_that_has_a_left_over_number_is_not_ours_to_end(child: Child) -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks.agreement import Spoken, agreement, read
 
 _EMMA, _HARRIET, _NOBODY = "12", "7", ""
@@ -39,6 +41,13 @@ def test_an_unknown_speaker_agrees_with_nobody() -> None:
     nobody = _quotes(*[_NOBODY] * 5)
     found = agreement(nobody, nobody)
     assert (found.shared, found.same, list(found.pairs)) == (5, 0, [])
+
+
+def test_what_is_no_file_of_quotes_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "emma.entities"
+    path.write_text("COREF\tstart_token\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"emma\.entities is no \.quotes file of BookNLP: it has no column char_id"):
+        read(path)
 
 
 def test_a_file_is_read_whatever_marks_its_quotes_have(tmp_path: Path) -> None:

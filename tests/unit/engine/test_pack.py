@@ -56,6 +56,13 @@ def test_the_bundled_pack_loads_in_two_seconds() -> None:
     assert (pack.name, pack.precision) == ("mini", Precision.F32)
 
 
+def test_recurrent_layers_are_not_rounded_to_tf32_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    recurrent = torch.backends.cudnn.rnn
+    monkeypatch.setattr(recurrent, "fp32_precision", "tf32")
+    load_pack(tiny.MINI, "cpu")
+    assert recurrent.fp32_precision == "ieee"
+
+
 def test_the_bundled_packs_tagger_and_coreference_read_a_book_once_between_them(sound: Path) -> None:
     assert load_pack(tiny.MINI, "cpu").shared_reader([], compat=False) is not None
     assert load_pack(sound, "cpu").shared_reader([], compat=False) is None

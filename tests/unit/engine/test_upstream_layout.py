@@ -39,6 +39,13 @@ def test_weights_survive_the_way_to_upstream_and_back(pack: Pack, exported: dict
     assert load_pack(tmp_path / "back", "cpu").manifest.encoder_of(Model.TAGGER).shape == tiny.SHAPES[Model.TAGGER]
 
 
+def test_a_pack_can_be_read_by_whoever_may_read_its_vocabulary(
+    pack: Pack, exported: dict[Model, Path], tmp_path: Path
+) -> None:
+    _convert(exported, pack, tmp_path / "back")
+    assert len({path.stat().st_mode for path in (tmp_path / "back").iterdir()}) == 1
+
+
 def test_position_ids_of_older_checkpoints_are_left_out(
     pack: Pack, exported: dict[Model, Path], tmp_path: Path
 ) -> None:

@@ -2,8 +2,6 @@
 
 import socket
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -19,6 +17,7 @@ from infra.local.ports import free_port, is_free
 from infra.local.processes import Child
 from infra.local.session import run
 from infra.local.stack import LocalStack, Options
+from tests.deadlines import until
 
 
 @pytest.fixture
@@ -26,15 +25,6 @@ def home(tmp_path: Path) -> Home:
     made = Home(tmp_path / "home")
     made.prepare()
     return made
-
-
-def until(condition: Callable[[], bool], seconds: float = 15.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def test_a_detached_start_that_is_broken_off_leaves_no_process(
