@@ -5,6 +5,7 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 from rich.console import Console
 
@@ -112,6 +113,12 @@ def test_a_job_that_is_retried_says_its_place(bookjob: Command) -> None:
 
     assert ran.stdout == "Queued again, 1st in the queue.\n"
     assert ran.stderr == f"Watch it with: bookjob watch {JOB_ID}\n"
+
+
+def test_a_place_in_the_queue_that_is_not_known_is_not_made_up(bookjob: Command, service: ScriptedService) -> None:
+    service.fail("POST", "retry", httpx.Response(200, json=job("pending", queue_position=None)))
+
+    assert bookjob("retry", JOB_ID).stdout == "Queued again.\n"
 
 
 def test_a_job_that_is_retried_can_be_watched_to_its_end(bookjob: Command, service: ScriptedService) -> None:
