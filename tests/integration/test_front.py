@@ -21,7 +21,7 @@ from jobs.model import Outcome
 from jobs.request import JobRequest
 from jobs.service import JobService
 from jobs.settings import Settings
-from tests.integration.test_processes import eventually
+from tests.deadlines import until
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def served(emulator_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iter
     arguments = ["--port", str(port), "--emulator", emulator.url(emulator_port), "--api", deployment.outputs["ApiId"]]
     front = Child.start("front", ["infra.local.front", *arguments], {}, log)
     try:
-        assert eventually(lambda: answers(f"http://127.0.0.1:{port}/health"), seconds=30), log.read_text()
+        assert until(lambda: answers(f"http://127.0.0.1:{port}/health"), seconds=30), log.read_text()
         yield Served(f"http://127.0.0.1:{port}/v1/jobs/{job.job_id}/result", result)
     finally:
         front.ask_to_stop()
