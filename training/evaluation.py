@@ -7,7 +7,7 @@ the true mentions, quotes and speakers, every kind of mention resolved and none 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gpu_worker.engine import coreference, names, speakers, tagging
+from gpu_worker.engine import coreference, names, quotes, speakers, tagging
 from gpu_worker.engine.document import Task
 from gpu_worker.engine.pack import Pack
 from training import scoring
@@ -82,7 +82,11 @@ def _speakers(pack: Pack, novels: Sequence[Novel]) -> dict[str, float]:
     gold: list[str | None] = []
     predicted: list[str | None] = []
     for novel in novels:
-        chosen = speakers.attribute(novel.quotes, novel.mentions, novel.tokens, pack, compat=False, advance=_ignore)
+        in_quote = quotes.inside(novel.quotes, len(novel.tokens))
+        named = names.cluster(novel.tokens, novel.mentions, in_quote, compat=False)
+        chosen = speakers.attribute(
+            novel.quotes, novel.mentions, named, novel.tokens, pack, compat=False, advance=_ignore
+        )
         prefix = f"{novel.name} "
         gold += [prefix + (speaker or f"nobody {index}") for index, speaker in enumerate(novel.speakers)]
         predicted += [None if mention is None else prefix + novel.entities[mention] for mention in chosen]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gpu_worker.engine import speakers
 from gpu_worker.engine.networks import SpeakerNetwork
-from gpu_worker.engine.speakers import Folded, Window
+from gpu_worker.engine.quote_windows import Folded, Window
 from gpu_worker.engine.windows import Integers
 from training.litbank import Novel
 

@@ -24,8 +24,8 @@ class Stage(StrEnum):
     TOKENS = "tokens"
     TAGGING = "tagging"
     QUOTES = "quotes"
-    SPEAKERS = "speakers"
     NAMES = "names"
+    SPEAKERS = "speakers"
     COREFERENCE = "coreference"
     CHARACTERS = "characters"
 

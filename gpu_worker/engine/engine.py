@@ -134,12 +134,14 @@ class _Run:
     ) -> tuple[list[int | None], list[int], list[Character]]:
         """Run the stages that build on mentions."""
         tasks = self.options.tasks
+        if Task.ENTITY not in tasks:
+            return [], [], []
+        named = self._stage(codecs.NAMES, lambda advance: self._name(tokens, mentions, found, advance))
         speakers: list[int | None] = []
         if Task.QUOTE in tasks:
-            speakers = self._stage(codecs.SPEAKERS, lambda advance: self._attribute(found, mentions, tokens, advance))
-        if Task.ENTITY not in tasks:
-            return speakers, [], []
-        named = self._stage(codecs.NAMES, lambda advance: self._name(tokens, mentions, found, advance))
+            speakers = self._stage(
+                codecs.SPEAKERS, lambda advance: self._attribute(found, mentions, named, tokens, advance)
+            )
         if Task.COREF not in tasks:
             return speakers, named.refs, []
         refs = self._stage(
@@ -188,12 +190,15 @@ class _Run:
         self,
         found: Sequence[Quote],
         mentions: Sequence[Mention],
+        named: NamesFound,
         tokens: Sequence[Token],
         advance: Advance,
     ) -> list[int | None]:
         from gpu_worker.engine import speakers
 
-        return speakers.attribute(found, mentions, tokens, self.pack, compat=self.options.compat, advance=advance)
+        return speakers.attribute(
+            found, mentions, named.refs, tokens, self.pack, compat=self.options.compat, advance=advance
+        )
 
     def _name(
         self, tokens: Sequence[Token], mentions: Sequence[Mention], found: Sequence[Quote], advance: Advance

@@ -14,16 +14,16 @@ COSTS = {
     Stage.TOKENS: 6.0,
     Stage.TAGGING: 20.0,
     Stage.QUOTES: 0.1,
-    Stage.SPEAKERS: 23.0,
     Stage.NAMES: 0.3,
+    Stage.SPEAKERS: 23.0,
     Stage.COREFERENCE: 12.0,
     Stage.CHARACTERS: 0.4,
 }
 
 #: The task without which a stage has nothing to do.
 _TASK_OF = {
-    Stage.SPEAKERS: Task.QUOTE,
     Stage.NAMES: Task.ENTITY,
+    Stage.SPEAKERS: Task.QUOTE,
     Stage.COREFERENCE: Task.COREF,
     Stage.CHARACTERS: Task.COREF,
 }

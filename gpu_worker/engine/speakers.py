@@ -5,240 +5,123 @@ A quote is read in its surroundings with every quote folded into one token: `[QU
 of quotes, and the earlier quotes, which stand for their own speakers.
 """
 
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from gpu_worker.engine import batches, windows
+from gpu_worker.engine import batches, names, turns, windows
 from gpu_worker.engine.document import Mention, Quote, Token
 from gpu_worker.engine.networks import SpeakerNetwork
 from gpu_worker.engine.pack import Pack
+from gpu_worker.engine.quote_windows import PERSON, Folded, Window
 from gpu_worker.engine.windows import Integers, mean_of_runs
 
-#: How many words outside of quotes a window reaches to either side, and how many pieces until it must end.
-_REACH = 50
-_MOST_PIECES_BEFORE, _MOST_PIECES = 350, 475
-
-#: How many of the nearest candidates are scored.
-_MOST_CANDIDATES = 10
-
-_PERSON = "PER"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Candidate:
-    """A possible speaker; orders as upstream sorts: the nearest first, then by place in the window."""
-
-    #: To the quote, in tokens.
-    distance: int
-    #: First and last item of the window, counted in the whole document.
-    first_item: int
-    last_item: int
-    is_quote: bool
-    #: The mention's first and last token, or those of the quote that stands for its speaker.
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A quote in its surroundings; all places are pieces of the folded document."""
-
-    #: Which quote, by its index.
-    quote: int
-    start: int
-    end: int
-    #: The piece that stands for the quote.
-    mark: int
-    candidates: Sequence[Candidate]
-    #: First piece of each candidate, and how many it has.
-    firsts: Integers
-    counts: Integers
+Floats = NDArray[np.float32]
 
 
 def attribute(
     quotes: Sequence[Quote],
     mentions: Sequence[Mention],
+    named: Sequence[int],
     tokens: Sequence[Token],
     pack: Pack,
     *,
     compat: bool,
     advance: Callable[[float], None],
 ) -> list[int | None]:
-    """Return for each quote the index of the mention that speaks it, None where the window names nobody.
+    """Return for each quote the index of the mention that speaks it, None where nobody can be named.
 
-    With `compat`, a quote without candidates shifts every later speaker by one place, as in upstream, which counts
-    the quotes that it scored where it means the quote's own index.
+    `named` holds each mention's cluster by name. The quotes of a conversation are decided together (`turns`). With
+    `compat`, each is by itself the best candidate of its window, and a quote without candidates shifts every later
+    speaker by one place, as in upstream, which counts the quotes that it scored where it means the quote's own index.
     """
     if not quotes:
         return []
     folded = Folded(quotes, mentions, tokens, pack.speaker)
     found = [window for index in range(len(quotes)) if (window := folded.window(index)) is not None]
     with torch.inference_mode():
-        best = _best(found, folded.pieces, pack.speaker, advance)
+        scored = _scored(found, folded.pieces, pack.speaker, advance)
+    if compat:
+        return _each_by_itself(quotes, mentions, found, scored)
+    evidence = list(_evidence(quotes, mentions, tokens, found, scored))
+    return turns.decide(quotes, tokens, _persons(mentions, named), evidence)
+
+
+def _each_by_itself(
+    quotes: Sequence[Quote], mentions: Sequence[Mention], found: Sequence[Window], scored: Sequence[Floats]
+) -> list[int | None]:
+    """Return the best candidate of each window, under the number of the window, as upstream does."""
     by_span = {(mention.start, mention.end): index for index, mention in enumerate(mentions)}
     speaker_of: dict[tuple[int, int], tuple[int, int]] = {}
     speakers: list[int | None] = [None] * len(quotes)
-    for place, (window, choice) in enumerate(zip(found, best, strict=True)):
-        if choice is None:
+    for place, (window, own) in enumerate(zip(found, scored, strict=True)):
+        if not len(own):
             continue
+        choice = window.candidates[int(own.argmax())]
         span = choice.start, choice.end
         if choice.is_quote:
             span = speaker_of.get(span, span)
         if span in by_span:
             quote = quotes[window.quote]
             speaker_of[quote.start, quote.end] = span
-            speakers[place if compat else window.quote] = by_span[span]
+            speakers[place] = by_span[span]
     return speakers
 
 
-class Folded:
-    """The document with its quotes folded, as a run of items: paragraph marks, words, and marks of quotes."""
-
-    def __init__(
-        self, quotes: Sequence[Quote], mentions: Sequence[Mention], tokens: Sequence[Token], network: SpeakerNetwork
-    ) -> None:
-        self._quotes = quotes
-        split = network.tokenizer.split_all([token.word for token in tokens], lower=True)
-        outside = np.ones(len(tokens), np.int64)
-        for quote in quotes:
-            outside[quote.start : quote.end + 1] = 0
-        marks = np.zeros(len(tokens), np.int64)
-        marks[[quote.end for quote in quotes]] = 1
-        paragraphs = np.fromiter((token.paragraph for token in tokens), np.int64, len(tokens))
-        breaks = np.diff(paragraphs, prepend=paragraphs[:1]) != 0
-        counts = split.counts
-        self._paragraphs = paragraphs
-        self._counts = counts
-        self._most = int(counts.max(initial=0))
-        self._breaks = breaks.astype(np.int64)
-        #: Sums over the tokens before each: words outside of quotes, paragraph breaks, pieces, items.
-        self._outside = _sums(outside)
-        self._breaks_before = _sums(self._breaks)
-        self._sizes = _sums(counts * outside + marks)
-        self._pieces = _sums(counts * outside + marks + self._breaks)
-        self._items = _sums(outside + marks + self._breaks)
-        self.pieces = self._fold(split.ids, outside, marks, network)
-        self._quote_ends = [quote.end for quote in quotes]
-        self._people = sorted({(m.start, m.end) for m in mentions if m.category == _PERSON and outside[m.start]})
-        self._people_starts = [start for start, _ in self._people]
-
-    def _fold(self, ids: Integers, outside: Integers, marks: Integers, network: SpeakerNetwork) -> Integers:
-        pieces = np.empty(self._pieces[-1], np.int64)
-        pieces[self._pieces[:-1][self._breaks > 0]] = network.tokenizer.id_of("[PAR]")
-        pieces[self._pieces[1:][marks > 0] - 1] = network.tokenizer.id_of("[ALTQUOTE]")
-        sizes = self._counts * outside
-        places = windows.spread(self._pieces[:-1] + self._breaks, sizes)
-        pieces[places] = ids[np.repeat(outside > 0, self._counts)]
-        return pieces
-
-    def window(self, index: int) -> Window | None:
-        """Return the window around a quote, None where it holds no candidate."""
-        quote = self._quotes[index]
-        start, end = self._extent(quote.end)
-        candidates = sorted(self._candidates(index, start, end))[:_MOST_CANDIDATES]
-        if not candidates:
-            return None
-        candidates = [c for c in candidates if not (c.is_quote and self._breaks[c.end] and c.end != start)]
-        firsts = [
-            self._pieces[c.end + 1] - 1 if c.is_quote else self._pieces[c.start] + self._breaks[c.start]
-            for c in candidates
-        ]
-        ends = [self._pieces[c.end + 1] for c in candidates]
-        return Window(
-            index,
-            int(self._pieces[start] + self._breaks[start]),
-            int(self._pieces[end]),
-            int(self._pieces[quote.end + 1] - 1),
-            candidates,
-            np.array(firsts, np.int64),
-            np.array(ends, np.int64) - np.array(firsts, np.int64),
-        )
-
-    def _candidates(self, index: int, start: int, end: int) -> list[Candidate]:
-        quote = self._quotes[index]
-        found = []
-        for other in self._quotes[bisect_left(self._quote_ends, start) : bisect_left(self._quote_ends, quote.end)]:
-            distance = min(abs(other.end - quote.start), abs(other.start - quote.end))
-            item = int(self._items[other.end] + (self._breaks[other.end] if other.end == start else 0))
-            found.append(Candidate(distance, item, item, True, other.start, other.end))
-        for person in range(bisect_left(self._people_starts, start), bisect_left(self._people_starts, end)):
-            first, last = self._people[person]
-            if last < end:
-                distance = min(abs(last - quote.start), abs(first - quote.end))
-                first_item = int(self._items[first] + self._breaks[first])
-                found.append(Candidate(distance, first_item, int(self._items[last + 1] - 1), False, first, last))
-        return found
-
-    def _extent(self, last: int) -> tuple[int, int]:
-        """Return the tokens, from the first to one past the last, of the window around the quote that ends at `last`.
-
-        A step away from the quote is taken while fewer than `_REACH` words outside of quotes have been passed, and
-        the pieces passed, with those of the next word, stay below the limit.
-        """
-        start = self._first(last)
-        passed = self._passed_before(last, start)
-        end = self._first_beyond(last, passed, int(self._paragraphs[last] != self._paragraphs[start]))
-        return start, max(end - 1, last + 1)
-
-    def _passed_before(self, last: int, start: int) -> int:
-        """Return the pieces passed on the way from `last` back to `start`, both included."""
-        breaks = self._breaks_before[last + 1] - self._breaks_before[start + 1]
-        return int(self._sizes[last + 1] - self._sizes[start] + breaks + 1)
-
-    def _first(self, last: int) -> int:
-        limit = self._outside[last + 1] - _REACH
-        start = max(int(np.searchsorted(self._outside, limit, side="right")) - 1, 0)
-        if start == last or self._passed_before(last, start + 1) + self._most < _MOST_PIECES_BEFORE:
-            return start
-        tokens = np.arange(start, last)
-        breaks = self._breaks_before[last + 1] - self._breaks_before[tokens + 2]
-        passed = self._sizes[last + 1] - self._sizes[tokens + 1] + breaks + 1
-        refused = np.flatnonzero(passed + self._counts[tokens] >= _MOST_PIECES_BEFORE)
-        return int(tokens[refused[-1]]) + 1 if len(refused) else start
-
-    def _first_beyond(self, last: int, passed: int, turn: int) -> int:
-        """Return the first token not passed, from `last` on; `turn` is 1 where the way back changed paragraph."""
-        total = len(self._counts)
-        end = min(int(np.searchsorted(self._outside, self._outside[last] + _REACH, side="left")), total)
-        reached = (
-            passed + turn + self._sizes[end] - self._sizes[last] + self._breaks_before[end] - self._breaks_before[last]
-        )
-        if reached + self._most < _MOST_PIECES:
-            return end
-        tokens = np.arange(last, end)
-        breaks = np.where(tokens > last, turn + self._breaks_before[tokens] - self._breaks_before[last + 1], 0)
-        sizes = passed + self._sizes[tokens] - self._sizes[last] + breaks
-        refused = np.flatnonzero(sizes + self._counts[tokens] >= _MOST_PIECES)
-        return int(tokens[refused[0]]) if len(refused) else end
+def _persons(mentions: Sequence[Mention], named: Sequence[int]) -> list[int]:
+    """Return for each mention a number of the person it means: names tell, and nouns that read alike."""
+    first = max(named, default=0) + 1
+    alone = [first + index if ref == names.UNRESOLVED else ref for index, ref in enumerate(named)]
+    return names.merge_nominals(mentions, alone, compat=False)
 
 
-def _best(
+def _evidence(
+    quotes: Sequence[Quote],
+    mentions: Sequence[Mention],
+    tokens: Sequence[Token],
+    found: Sequence[Window],
+    scored: Sequence[Floats],
+) -> Iterator[turns.Evidence]:
+    """Yield for each quote the scores of its candidates, none where it has no window."""
+    mention_at = {(m.start, m.end): index for index, m in enumerate(mentions) if m.category == PERSON}
+    quote_at = {(quote.start, quote.end): index for index, quote in enumerate(quotes)}
+    of_quote = {window.quote: (window.candidates, own.tolist()) for window, own in zip(found, scored, strict=True)}
+    for index, quote in enumerate(quotes):
+        paragraphs = {tokens[quote.start].paragraph, tokens[quote.end].paragraph}
+        people: dict[int, float] = {}
+        earlier: dict[int, float] = {}
+        cued = False
+        for candidate, score in zip(*of_quote.get(index, ((), ())), strict=True):
+            if candidate.is_quote:
+                earlier[quote_at[candidate.start, candidate.end]] = score
+            else:
+                people[mention_at[candidate.start, candidate.end]] = score
+                cued = cued or tokens[candidate.start].paragraph in paragraphs
+        yield turns.Evidence(cued, people, earlier)
+
+
+def _scored(
     found: Sequence[Window], pieces: Integers, network: SpeakerNetwork, advance: Callable[[float], None]
-) -> list[Candidate | None]:
-    """Return each window's best candidate."""
+) -> list[Floats]:
+    """Return for each window the scores of its candidates."""
     lengths = np.array([window.end - window.start + 2 for window in found], np.int64)
-    best: list[Candidate | None] = [None] * len(found)
+    scored: list[Floats] = [np.empty(0, np.float32)] * len(found)
 
     def read(batch: Integers) -> None:
         chosen = [found[index] for index in batch.tolist()]
-        scored = scores(chosen, pieces, network).cpu().numpy()
-        start = 0
-        for index, window in zip(batch.tolist(), chosen, strict=True):
-            own = scored[start : start + len(window.candidates)]
-            start += len(window.candidates)
-            if len(own):
-                best[index] = window.candidates[int(own.argmax())]
+        ends = np.cumsum([len(window.candidates) for window in chosen])
+        parts = np.split(scores(chosen, pieces, network).cpu().numpy(), ends[:-1])
+        for index, own in zip(batch.tolist(), parts, strict=True):
+            scored[index] = own
 
     total, done = max(int(lengths.sum()), 1), 0
     for batch in batches.run_all(np.argsort(lengths), lengths, network.encoder.device, read):
         done += int(lengths[batch].sum())
         advance(done / total)
-    return best
+    return scored
 
 
 def scores(batch: Sequence[Window], pieces: Integers, network: SpeakerNetwork) -> Tensor:
@@ -267,8 +150,3 @@ def scores(batch: Sequence[Window], pieces: Integers, network: SpeakerNetwork) -
     candidates = np.delete(np.arange(len(means)), quotes)
     candidate_means = means[windows.to_device(candidates, device)]
     return network.scores(candidate_means, means[windows.to_device(np.repeat(quotes, numbers), device)])
-
-
-def _sums(values: Integers) -> Integers:
-    sums: Integers = np.concatenate(([0], np.cumsum(values)))
-    return sums

@@ -11,6 +11,10 @@ WEATHER = (
 A_SHOUT_THEN_A_TALK = (
     f"“Fire!”\n\n{WEATHER}\n\n“Come in,” said Anna to her brother.\n\n“No,” said Robert to his sister."
 )
+A_TALK_WITHOUT_CUES = (
+    "Anna met her brother at the gate. “Where have you been?” said Anna.\n\n“In the garden,” said Robert.\n\n"
+    "“Alone?”\n\n“Alone.”\n\n“And did you see the gardener?”\n\n“I saw nobody at all.”"
+)
 
 
 def both(engine: Engine, text: str) -> tuple[Analysis, Analysis]:
@@ -26,6 +30,12 @@ def test_a_quote_without_candidates_shifts_no_speaker(engine: Engine) -> None:
     upstreams, corrected = both(engine, A_SHOUT_THEN_A_TALK)
     assert speakers(upstreams) == ["Anna", "Robert", None]
     assert speakers(corrected) == [None, "Anna", "Robert"]
+
+
+def test_people_who_talk_take_turns(engine: Engine) -> None:
+    upstreams, corrected = both(engine, A_TALK_WITHOUT_CUES)
+    assert speakers(upstreams) != ["Anna", "Robert"] * 3
+    assert speakers(corrected) == ["Anna", "Robert"] * 3
 
 
 def test_offsets_are_those_of_the_bytes_as_given(engine: Engine) -> None:

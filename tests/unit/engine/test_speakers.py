@@ -1,6 +1,6 @@
 import pytest
 
-from gpu_worker.engine import speakers
+from gpu_worker.engine import names, speakers
 from gpu_worker.engine.document import Mention, Quote, Token
 from gpu_worker.engine.pack import Pack, load_pack
 from tests.unit.engine import tiny
@@ -15,7 +15,8 @@ def mini() -> Pack:
 def _attribute(
     pack: Pack, tokens: list[Token], quotes: list[Quote], mentions: list[Mention], *, compat: bool = False
 ) -> list[int | None]:
-    return speakers.attribute(quotes, mentions, tokens, pack, compat=compat, advance=lambda _: None)
+    named = [names.UNRESOLVED] * len(mentions)
+    return speakers.attribute(quotes, mentions, named, tokens, pack, compat=compat, advance=lambda _: None)
 
 
 def test_the_one_named_by_the_verb_of_speech_speaks(mini: Pack) -> None:

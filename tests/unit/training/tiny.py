@@ -74,7 +74,7 @@ def novel() -> Novel:
         [entity for _, entity in labelled],
         frozenset({words.index("met"), words.index("smiled"), words.index("said")}),
         [Quote(start, end) for start, end in zip(opens, closes, strict=True)],
-        ["anne", "anne", "tom", "tom", "anne"],
+        ["anne", "anne", "tom", "anne", "tom"],
         1.0,
     )
 
