@@ -18,7 +18,7 @@ def test_any_text_is_read_or_refused(nlp: Language, text: str, compat: bool) -> 
     try:
         tokens = read(nlp, text, compat=compat, advance=lambda _: None)
     except UnreadableText:
-        assert not text.strip()
+        assert not text.removeprefix("\ufeff").strip()
         return
     assert [token.id for token in tokens] == list(range(len(tokens)))
     assert all(token.word and not any(map(str.isspace, token.word)) for token in tokens)
