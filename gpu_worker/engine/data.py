@@ -7,6 +7,8 @@ from pathlib import Path
 
 from gpu_worker.engine.errors import EngineError
 
+_FAR_MORE = 4
+
 
 @cache
 def folder() -> Path:
@@ -51,3 +53,17 @@ def first_senses() -> Mapping[tuple[str, str], int]:
     with (folder() / "wordnet.first.sense").open(encoding="utf-8") as file:
         rows = (line.rstrip().split("\t") for line in file)
         return {(word, pos): int(senses.split(" ")[0]) for word, pos, senses in rows}
+
+
+@cache
+def womens_names() -> frozenset[str]:
+    """Return the words that novels use as names of women, in lower case: those with "she" far more often than "he"."""
+    rows = gender_priors()
+    columns = next(rows).rstrip().split("\t")
+    he, she = columns.index("he/him/his"), columns.index("she/her")
+    names = set()
+    for row in rows:
+        fields = row.rstrip().split("\t")
+        if fields[1] == "prop" and " " not in fields[0] and float(fields[she]) > _FAR_MORE * float(fields[he]):
+            names.add(fields[0])
+    return frozenset(names)

@@ -151,12 +151,13 @@ def _people(
     names = {index: " ".join(spellings[index]).lower() for index in people}
     counts = Counter(names.values())
     full_names = _FullNames(counts, frozenset() if compat else _RANKS)
+    wives = {} if compat else _wives(counts)
     numbers = itertools.count(max(lowest, max(refs, default=UNRESOLVED) + 1))
     clusters: dict[str, int] = {}
     last_met: dict[str, int] = {}
     resolved = list(refs)
     for index in people:
-        candidates = full_names.of(names[index])
+        candidates = full_names.of(wives.get(names[index], names[index]))
         if resolved[index] != UNRESOLVED or not candidates:
             continue
         if not compat:
@@ -175,6 +176,27 @@ def _bearers(name: str, candidates: list[str]) -> list[str]:
         other for other in candidates if not (other.endswith(f" {name}") and _OF_WOMEN.intersection(other.split(" ")))
     ]
     return others or candidates
+
+
+def _wives(counts: Mapping[str, int]) -> dict[str, str]:
+    """Return for "mrs. sowerby" the name "susan sowerby", where it can be no daughter's.
+
+    A daughter is Miss Sowerby to some and Martha to most; her mother is hardly ever Susan alone.
+    """
+    found = {}
+    surnames = {name.removeprefix("mrs. ") for name in counts if name.startswith("mrs. ") and name.count(" ") == 1}
+    misses = {name.rpartition(" ")[2] for name in counts if name.startswith("miss ")}
+    for surname in sorted(surnames - misses):
+        women = [
+            name
+            for name in counts
+            if name.endswith(f" {surname}")
+            and (first := name.removesuffix(f" {surname}")) in data.womens_names() - _OF_WOMEN
+            and counts[name] > counts.get(first, 0)
+        ]
+        if len(women) == 1:
+            found[f"mrs. {surname}"] = women[0]
+    return found
 
 
 class _FullNames:

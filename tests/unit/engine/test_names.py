@@ -103,6 +103,26 @@ def test_a_surname_alone_is_no_ladys_where_another_bears_it_but_in_compat(
     assert clusters(names, compat=True) == upstreams
 
 
+@pytest.mark.parametrize(
+    ("names", "ours"),
+    [
+        (["Susan Sowerby", "Mrs. Sowerby", "Susan Sowerby", "Susan", "Martha Sowerby", "Martha", "Martha"], "1111222"),
+        (["Becky Thatcher", "Mrs. Thatcher", "Becky", "Becky"], "1211"),
+        (["Frank Churchill", "Mrs. Churchill"], "12"),
+        (["Emily Reed", "Jane Reed", "Mrs. Reed"], "123"),
+        (["Rosamond Vincy", "Mrs. Vincy", "Miss Vincy"], "123"),
+    ],
+)
+def test_a_woman_hardly_ever_called_by_her_first_name_is_the_mrs_of_her_surname_but_in_compat(
+    names: list[str], ours: str
+) -> None:
+    """Not so a daughter, a man, one of two sisters, or whoever may be a Miss."""
+    assert "".join(map(str, clusters(names))) == ours
+    upstreams = clusters(names, compat=True)
+    first_of_mrs = next(index for index, name in enumerate(names) if name.startswith("Mrs."))
+    assert upstreams.count(upstreams[first_of_mrs]) == 1
+
+
 def test_time_grows_with_the_names_and_not_with_their_square() -> None:
     started = time.perf_counter()
     clusters([f"Forename{number} Surname{number}" for number in range(20_000)])
