@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 from bookjob.commands import connection
-from bookjob.commands.arguments import ApiKey, Folder, JobId, Json, Url, Watch
+from bookjob.commands.arguments import ApiKey, Folder, JobId, Json, OfBook, Url, Watch
 from bookjob.commands.terminal import messages, output, print_json, print_table, say
 from bookjob.errors import Conflict, JobTimedOut
 from bookjob.exit_codes import ExitCode
@@ -23,7 +23,6 @@ Status = Annotated[
     Literal["pending", "running", "completed", "failed", "cancelled", "expired"] | None,
     typer.Option(help="Only jobs in this state.", show_default=False),
 ]
-OfBook = Annotated[str | None, typer.Option(help="Only jobs of this book.", metavar="NAME", show_default=False)]
 Limit = Annotated[int, typer.Option(min=1, metavar="N", help="How many to show at most.")]
 Everything = Annotated[bool, typer.Option("--all", help="Show all, however many there are.")]
 

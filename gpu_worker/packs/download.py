@@ -27,8 +27,17 @@ Advance = Callable[[int, int | None], None]
 
 
 def client() -> httpx.Client:
-    """Return a client for large files from a slow server."""
-    return httpx.Client(follow_redirects=True, timeout=httpx.Timeout(30, pool=None))
+    """Return a client for large files from a slow server.
+
+    Raises `DownloadFailed` where the environment names a proxy that cannot be used, which httpx reads now.
+    """
+    try:
+        return httpx.Client(follow_redirects=True, timeout=httpx.Timeout(30, pool=None))
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        raise DownloadFailed(
+            f"the environment names a proxy that cannot be used ({error}); set HTTP_PROXY or ALL_PROXY to one like "
+            "http://proxy.example:3128, or unset it"
+        ) from error
 
 
 def fetch(

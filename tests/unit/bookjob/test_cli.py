@@ -65,6 +65,14 @@ def test_run_passes_on_how_the_book_is_to_be_read(bookjob: Command, service: Scr
     assert (sent["model"], sent["pipeline"], sent["book_id"]) == ("big", ["entity", "quote"], "Emma!")
 
 
+def test_a_name_that_is_no_utf_8_is_refused_before_anything_is_sent(bookjob: Command, service: ScriptedService) -> None:
+    ran = bookjob("run", "emma.txt", "--book-id", "caf\udce9")
+
+    assert ran.exit_code == 2
+    assert "is not UTF-8" in ran.stderr
+    assert service.sent("POST") == []
+
+
 def test_a_folder_that_cannot_be_written_to_is_told_before_the_book_is_handed_in(
     bookjob: Command, service: ScriptedService
 ) -> None:

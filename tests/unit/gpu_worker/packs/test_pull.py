@@ -1,6 +1,7 @@
 """Upstream's files become a pack: small stand-ins in upstream's exact layout, served over HTTP."""
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def test_what_was_downloaded_is_a_pack_with_upstreams_weights(store: PackStore, 
     heard: list[tuple[str, int, int | None]] = []
     pull(TINY, store, lambda *told: heard.append(told), address=files.url)
     (small,) = [pack for pack in store.installed() if pack.name == "small"]
-    assert (small.manifest and small.manifest.version, small.fault) == ("1.0.1", None)
+    assert small.manifest is not None
+    assert (small.manifest.version, small.fault) == ("1.0.1", None)
     assert small.manifest.scores == TINY.scores
     pack = load_pack(small.folder, "cpu")
     assert {model: pack.manifest.encoder_of(model).shape for model in Model} == {
@@ -114,6 +116,16 @@ def test_a_server_that_gives_up_loses_nothing_that_arrived(
         (TINY.files[Model.COREF], "bytes=100000-"),
         (TINY.files[Model.SPEAKER], None),
     ]
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://127.0.0.1:port"])
+def test_a_proxy_that_cannot_be_used_is_told_with_what_to_do(
+    store: PackStore, files: Files, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(DownloadFailed, match="set HTTP_PROXY or ALL_PROXY to one like"):
+        fetch(store, files)
 
 
 def test_files_of_a_folder_need_no_network(store: PackStore, upstreams: Path, files: Files) -> None:
