@@ -107,7 +107,7 @@ def recorded(deployment: Deployment, bystander: JobService) -> Iterator[Calls]:
     ignored = (bystander.store.client, bystander.documents.client, bystander.queue.client)
     calls = Calls(named(deployment))
     make, presign, presign_form = (
-        BaseClient._make_api_call,
+        BaseClient._make_api_call,  # type: ignore[attr-defined]  # not in its stub, being private
         RequestSigner.generate_presigned_url,
         S3PostPresigner.generate_presigned_post,
     )

@@ -101,6 +101,13 @@ class Receiver:
         answer(handler)
 
 
+class _Server(ThreadingHTTPServer):
+    """Says nothing of refused handshakes, which are what some tests are for."""
+
+    def handle_error(self, *_: object) -> None:
+        pass
+
+
 @contextmanager
 def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     """Run a receiver on a free port of the loopback."""
@@ -115,9 +122,7 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    # Refused handshakes are what some tests are for.
-    server.handle_error = lambda *_: None
+    server = _Server(("127.0.0.1", 0), Handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     receiver = Receiver(server.server_port, "http" if tls is None else "https")

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from functions.notify.handler import written
-from jobs.callbacks import post
 from jobs.callbacks.delivery import Notifier
 from jobs.callbacks.model import CallbackState, id_of
 from jobs.callbacks.post import NotReached, Poster
@@ -57,7 +56,7 @@ class Internet:
         self.connected_to: list[str] = []
         self._connect = socket.create_connection
         monkeypatch.setattr(socket, "getaddrinfo", self._resolve)
-        monkeypatch.setattr(post.socket, "create_connection", self._connected)
+        monkeypatch.setattr(socket, "create_connection", self._connected)
 
     def _resolve(self, host: str, port: Any, *_: Any, **__: Any) -> Any:
         found = [host] if host[0].isdigit() else self.answers.pop(0)

@@ -4,6 +4,7 @@ import random
 import signal
 import time
 from collections import Counter
+from functools import partial
 
 import psutil
 
@@ -38,7 +39,7 @@ def test_ten_killed_workers_lose_and_double_nothing(deployment: Deployment, work
         victim.process.wait()
         engines.append(workers.start().engine())
     for job in jobs:
-        eventually(lambda job=job: completed(deployment, job), f"{job.job_id} completes")
+        eventually(partial(completed, deployment, job), f"{job.job_id} completes")
     eventually(lambda: deployment.messages() == (0, 0), "every message is acknowledged")
     _check_each_came_out_once(deployment, workers, jobs)
     workers.end()

@@ -18,7 +18,7 @@ import httpx
 import pytest
 from moto import mock_aws
 from moto.backends import get_backend
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from functions.api import connections, routes
 from functions.api.handler import logger

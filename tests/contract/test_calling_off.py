@@ -1,6 +1,7 @@
 """POST /v1/jobs/{job_id}/cancel, POST /v1/jobs/{job_id}/retry and DELETE /v1/jobs/{job_id}/result."""
 
 from dataclasses import replace
+from datetime import datetime
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ from functions.api import routes
 from jobs.model import Job
 from jobs.queue import JobQueue
 from jobs.service import JobService
+from jobs.store import JobStore
 from jobs.upkeep import send_again
 from tests.contract.jobs_at_hand import JobsAtHand
 
@@ -57,8 +59,8 @@ def test_a_job_that_is_claimed_at_that_moment_is_called_off_all_the_same(
 ) -> None:
     job = at_hand.pending()
 
-    class ClaimedMeanwhile(type(service.store)):
-        def cancel(self, job: Job, now: object) -> Job:
+    class ClaimedMeanwhile(JobStore):
+        def cancel(self, job: Job, now: datetime) -> Job:
             at_hand.claim(job)
             return super().cancel(job, now)
 
@@ -81,8 +83,8 @@ def test_a_job_that_another_caller_calls_off_at_that_moment_is_called_off(
 ) -> None:
     waiting, (running, lease) = at_hand.pending(), at_hand.running()
 
-    class StoppedMeanwhile(type(service.store)):
-        def cancel(self, job: Job, now: object) -> Job:
+    class StoppedMeanwhile(JobStore):
+        def cancel(self, job: Job, now: datetime) -> Job:
             service.store.cancel(job, at_hand.clock())
             return super().cancel(job, now)
 

@@ -125,6 +125,6 @@ def test_a_job_that_was_stored_but_not_queued_is_queued_by_the_same_request(
 
 @pytest.mark.parametrize("key", ["x" * 256, "caf\xe9", "a\tb", ""])
 def test_a_key_that_is_not_sane_gets_400(here: httpx.Client, key: str) -> None:
-    answer = here.post("/v1/jobs", json=BODY, headers={"Idempotency-Key": key.encode("latin-1")})
+    answer = here.post("/v1/jobs", json=BODY, headers={b"Idempotency-Key": key.encode("latin-1")})
     assert answer.status_code == 400
     assert answer.json()["detail"].startswith("Idempotency-Key: ")

@@ -1,6 +1,7 @@
 """GET /v1/jobs and GET /v1/jobs/latest."""
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -41,7 +42,7 @@ def all_pages(here: httpx.Client, **query: Any) -> list[str]:
 @pytest.fixture
 def assorted(at_hand: JobsAtHand) -> dict[str, list[Job]]:
     """Jobs of each state, oldest first, by state; those of odd number are of the book `moby`."""
-    makers = {
+    makers: dict[str, Callable[[str | None], Job]] = {
         "failed": lambda book: _ended(at_hand, book),
         "completed": lambda book: at_hand.completed(book_id=book),
         "running": lambda book: at_hand.running(book_id=book)[0],

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NoReturn
 
 import httpx
 import pytest
@@ -153,7 +154,7 @@ def test_a_table_that_throttles_the_limiter_limits_nobody_and_the_log_says_so(
     allow(1, 1)
 
     class Throttled(RateLimits):
-        def take(self, *_: object) -> None:
+        def take(self, *_: object) -> NoReturn:
             raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "UpdateItem")
 
     throttled = Throttled(service.store.client, service.store.table, service.clock)

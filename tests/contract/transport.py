@@ -2,10 +2,10 @@
 
 import base64
 import uuid
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from aws_lambda_powertools.utilities.typing import lambda_context
 
 from functions.api.handler import handler
 
@@ -13,14 +13,13 @@ from functions.api.handler import handler
 TEXT_TYPES = ("application/json", "application/javascript", "application/xml", "text/")
 
 
-@dataclass(frozen=True)
-class LambdaContext:
+class LambdaContext(lambda_context.LambdaContext):
     """What a handler may ask of its invocation."""
 
-    function_name: str = "bookjob-api"
-    memory_limit_in_mb: int = 1024
-    invoked_function_arn: str = "arn:aws:lambda:us-east-1:000000000000:function:bookjob-api"
-    aws_request_id: str = "00000000-0000-0000-0000-000000000000"
+    _function_name = "bookjob-api"
+    _memory_limit_in_mb = 1024
+    _invoked_function_arn = "arn:aws:lambda:us-east-1:000000000000:function:bookjob-api"
+    _aws_request_id = "00000000-0000-0000-0000-000000000000"
 
 
 class LambdaTransport(httpx.BaseTransport):
@@ -32,7 +31,8 @@ class LambdaTransport(httpx.BaseTransport):
 
 def invoke(event: dict[str, Any]) -> dict[str, Any]:
     """Return the handler's own answer to an event."""
-    return handler(event, LambdaContext())
+    answer: dict[str, Any] = handler(event, LambdaContext())
+    return answer
 
 
 def to_event(request: httpx.Request) -> dict[str, Any]:

@@ -18,7 +18,7 @@ def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> 
     """Answer one request by an event of payload format 2.0."""
     path, query = quote(environ["PATH_INFO"].encode("latin-1")), environ.get("QUERY_STRING", "")
     url = httpx.URL("http://in.process").copy_with(raw_path=f"{path}?{query}".removesuffix("?").encode("latin-1"))
-    headers = {name: value.encode("latin-1") for name, value in _headers(environ)}
+    headers = {name.encode("ascii"): value.encode("latin-1") for name, value in _headers(environ)}
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     answer = invoke(to_event(httpx.Request(environ["REQUEST_METHOD"], url, headers=headers, content=body)))
     content = base64.b64decode(answer["body"]) if answer["isBase64Encoded"] else answer["body"].encode()

@@ -103,11 +103,10 @@ class Installation:
     def upload(self, key: str, text: str) -> str:
         """Put an object as any S3 client does, and return the id of the job that it becomes."""
         documents = self.core().documents
-        s3, stored = documents.client, {"Bucket": documents.bucket, "Key": key}
-        s3.put_object(**stored, Body=text.encode(), Metadata={"book-id": "uploaded"})
-        assert until(lambda: bool(s3.get_object_tagging(**stored)["TagSet"]), every=0.25)
-        job_id: str = s3.get_object_tagging(**stored)["TagSet"][0]["Value"]
-        return job_id
+        s3, bucket = documents.client, documents.bucket
+        s3.put_object(Bucket=bucket, Key=key, Body=text.encode(), Metadata={"book-id": "uploaded"})
+        assert until(lambda: bool(s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]), every=0.25)
+        return s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"][0]["Value"]
 
 
 def is_well(installation: Installation) -> bool:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from benchmarks.load.callers import MIX, Caller
+from benchmarks.load.record import Record
 from benchmarks.load.run import Load
 from tests.e2e.conftest import TEXT, Installation
 
@@ -15,7 +16,7 @@ QUICK = {call: weight for call, weight in MIX.items() if call is not Caller.uplo
 
 
 def test_callers_at_once_are_answered_as_promised_and_lose_no_job(service: Installation) -> None:
-    seen = []
+    seen: list[Record] = []
     load = Load(service.url, callers=12, seconds=3, seed=1, texts=[TEXT], mix=QUICK)
     record, recount = asyncio.run(load.run(report=seen.append))
     assert not record.faults

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -72,8 +73,8 @@ def messages(service: JobService) -> list[str]:
     """Return the callbacks that the queue hands out now, and take them from it."""
     queue, found = service.callbacks.queue, []
     # Nothing is hidden, so that an answer that a busy machine lost loses no message.
-    look = {"QueueUrl": queue.url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0}
-    while received := queue.client.receive_message(**look).get("Messages", []):
+    look = partial(queue.client.receive_message, QueueUrl=queue.url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+    while received := look().get("Messages", []):
         for message in received:
             found.append(json.loads(message["Body"])["callback_id"])
             queue.client.delete_message(QueueUrl=queue.url, ReceiptHandle=message["ReceiptHandle"])

@@ -189,8 +189,9 @@ def test_of_a_form_that_is_sent_twice_the_newer_text_is_read_in_whatever_order_t
 def test_a_form_that_is_sent_again_while_its_text_is_read_leaves_the_newer_text(
     service: JobService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key, later = form_key("public", OTHER_ID), []
-    first, read = upload(service, b"The first text.", key=key), DocumentStore.read_upload
+    key, read = form_key("public", OTHER_ID), DocumentStore.read_upload
+    first = upload(service, b"The first text.", key=key)
+    later: list[str] = []
 
     def overtaken(documents: DocumentStore, key: str, etag: str) -> bytes:
         if not later:

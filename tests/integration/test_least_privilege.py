@@ -17,6 +17,7 @@ import httpx
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from functions import connection
 from functions.announce import handler as announce
 from functions.api import connections
 from functions.cleanup import handler as cleanup
@@ -183,7 +184,7 @@ def looking_after(root: JobService, deployment: Deployment) -> None:
         ExpressionAttributeValues={":place": {"SS": [done.place]}},
     )
     root.queue.client.purge_queue(QueueUrl=root.queue.url)
-    later = replace(janitor.jobs(), clock=lambda: utc_now() + timedelta(hours=2))
+    later = replace(connection.jobs(), clock=lambda: utc_now() + timedelta(hours=2))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(janitor, "jobs", lambda: later)
         janitor.handler({}, LambdaContext())

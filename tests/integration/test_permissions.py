@@ -316,9 +316,9 @@ def test_the_janitor_may_not_read_what_callers_sent(janitor: JobService) -> None
 
 
 def test_what_uploads_dead_letters_and_removed_records_call_for_may_be_done(cloud: Cloud, root: JobService) -> None:
-    text = {"Bucket": root.documents.bucket, "Key": "incoming/a.txt"}
-    etag = root.documents.client.put_object(**text, Body=b"Call me Ishmael.")["ETag"].strip('"')
-    told = {"bucket": {"name": text["Bucket"]}, "object": {"key": text["Key"], "etag": etag, "sequencer": "1"}}
+    bucket, key = root.documents.bucket, "incoming/a.txt"
+    etag = root.documents.client.put_object(Bucket=bucket, Key=key, Body=b"Call me Ishmael.")["ETag"].strip('"')
+    told = {"bucket": {"name": bucket}, "object": {"key": key, "etag": etag, "sequencer": "1"}}
     ingesting = cloud.as_function("IngestFunctionName")
     job = ingest(ingesting, ObjectCreated.model_validate(told))
     assert job is not None
@@ -326,7 +326,7 @@ def test_what_uploads_dead_letters_and_removed_records_call_for_may_be_done(clou
     with pytest.raises(ClientError, match=DENIED):
         ingesting.documents.read(job.document_key)
     with pytest.raises(ClientError, match=DENIED):
-        ingesting.documents.delete_text(text["Key"])
+        ingesting.documents.delete_text(key)
 
     burying = cloud.as_function("DeadLetterFunctionName")
     bury(burying, job.job_id)

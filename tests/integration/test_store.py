@@ -182,13 +182,14 @@ def test_a_lease_that_ran_out_is_taken_over_and_its_old_holder_can_write_nothing
     later = service.clock() + LEASE
     taken, new = service.store.claim(job, "worker-2", later, LEASE)
     assert (taken.attempt, new.epoch) == (2, 2)
-    for write in (
+    writes: tuple[Callable[[], object], ...] = (
         lambda: service.store.beat(old, later),
         lambda: service.store.publish(old, outcome(service)),
         lambda: service.store.fail(old, "late", later),
         lambda: service.store.release(job, old),
         lambda: service.store.note_pack(old, "mini@0"),
-    ):
+    )
+    for write in writes:
         with pytest.raises(LeaseLost):
             write()
     assert service.store.get(job.job_id, later) == taken
@@ -284,7 +285,8 @@ def test_a_submission_whose_answer_was_lost_and_which_a_worker_took_meanwhile_is
         service.store.claim(taken[0], "worker-1", service.clock(), LEASE)
         return 0.0
 
-    service.store.client.meta.events.register("needs-retry.dynamodb.TransactWriteItems", lose_the_answer)
+    events = service.store.client.meta.events
+    events.register("needs-retry.dynamodb.TransactWriteItems", lose_the_answer)  # type: ignore[arg-type]  # in its stub
     job = submitted(service)
     assert [one.job_id for one in taken] == [job.job_id]
     assert service.get(job.job_id, "public").status is Status.RUNNING

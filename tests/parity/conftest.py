@@ -45,7 +45,8 @@ def run_upstream(tmp_path_factory: pytest.TempPathFactory) -> RunUpstream:
     def run(texts: list[Path], params: Mapping[str, object], models: Path | None = None) -> Path:
         out = tmp_path_factory.mktemp("upstream")
         layout = models or bundled
-        command = [sys.executable, "-m", "benchmarks.upstream", layout, out, *texts, "--params", json.dumps(params)]
+        command: list[str | Path] = [sys.executable, "-m", "benchmarks.upstream", layout, out, *texts]
+        command += ["--params", json.dumps(params)]
         subprocess.run(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, check=True)
         return out
 

@@ -16,7 +16,8 @@ KEY = "bookjob_0123456789ab_" + "c" * 64
 
 
 def shown(service: ScriptedService) -> str | None:
-    return service.requests[-1].headers.get("X-API-Key")
+    key: str | None = service.requests[-1].headers.get("X-API-Key")
+    return key
 
 
 def test_a_command_shows_the_key_of_the_environment(

@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import numpy as np
 import pytest
@@ -63,7 +63,11 @@ def _on_threads(threads: int, run: Callable[[np.ndarray], None], items: int = 40
 
 def test_a_cpu_runs_as_many_batches_at_once_as_it_has_cores() -> None:
     together = threading.Barrier(2, timeout=30)
-    ran = _on_threads(2, lambda _: together.wait() and None, items=12)
+
+    def meet(_: np.ndarray) -> None:
+        together.wait()
+
+    ran = _on_threads(2, meet, items=12)
     assert sorted(np.concatenate(ran).tolist()) == list(range(12)), "each batch was met by another, and ran once"
 
 
@@ -89,6 +93,7 @@ def test_the_caller_has_a_word_while_a_long_batch_runs_and_need_not_wait_for_it(
         assert release.wait(30)
 
     running = batches.side_by_side([np.array([number]) for number in range(20)], run)
+    assert isinstance(running, Generator)
     assert len(next(running)) == 0
     running.close()
     release.set()

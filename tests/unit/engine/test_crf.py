@@ -23,7 +23,8 @@ def _best_by_trying_all(transitions: torch.Tensor, emissions: torch.Tensor) -> l
             + transitions[_TAGS - 1, path[-1]]
         )
 
-    return list(max(itertools.product(range(_TAGS), repeat=len(emissions)), key=score))
+    best = max(itertools.product(range(_TAGS), repeat=len(emissions)), key=score)
+    return list(best)
 
 
 def test_the_path_is_the_best_of_all_paths() -> None:

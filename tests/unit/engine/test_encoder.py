@@ -25,14 +25,14 @@ def _reference(weights: dict[str, torch.Tensor], ids: torch.Tensor) -> list[torc
     with warnings.catch_warnings(action="ignore"):
         from transformers import BertConfig, BertModel
 
-        config = BertConfig(
+        config = BertConfig(  # type: ignore[no-untyped-call]  # in transformers
             vocab_size=50,
             hidden_size=SHAPE.hidden,
             num_hidden_layers=SHAPE.layers,
             num_attention_heads=SHAPE.heads,
             intermediate_size=SHAPE.intermediate,
         )
-        model = BertModel(config, add_pooling_layer=False).eval()
+        model = BertModel(config, add_pooling_layer=False).eval()  # type: ignore[no-untyped-call]  # in transformers
     model.load_state_dict(weights)
     with torch.inference_mode():
         states: tuple[torch.Tensor, ...] = model(ids[None], output_hidden_states=True).hidden_states
@@ -46,7 +46,7 @@ def test_every_window_has_the_states_that_bert_gives_it_alone(
     ids = torch.randint(0, 50, (int(lengths.sum()),), generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         states = Encoder(weights, SHAPE).states(ids, lengths, last=2)
-    expected = [_reference(weights, window) for window in ids.split(lengths.tolist())]
+    expected = [_reference(weights, window) for window in torch.split(ids, lengths.tolist())]
     for place, state in enumerate(states, start=1):
         torch.testing.assert_close(state, torch.cat([layers[-place] for layers in expected]), rtol=1e-4, atol=1e-5)
 

@@ -19,7 +19,7 @@ def _first_and_last(pack: Pack, mentions: list[Mention], words: int, *, compat: 
     tokens = tokens_of(" ".join(["he", "and", "she", "or"][place % 4] for place in range(words)))
     with torch.inference_mode():
         states = MentionReader(tokens, pack.coref, compat=compat).read(mentions, lambda _: None).states
-    return list(states.unflatten(1, (3, -1))[:, :2])
+    return list(torch.unflatten(states, 1, (3, -1))[:, :2])
 
 
 def test_a_mention_across_a_windows_edge_ends_there_but_in_compat_with_an_unrelated_word(pack: Pack) -> None:

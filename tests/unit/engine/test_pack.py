@@ -3,6 +3,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -25,13 +26,13 @@ def pack(sound: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(sound, tmp_path / "pack"))
 
 
-def _edit(pack: Path, change: Callable[[dict], None]) -> None:
+def _edit(pack: Path, change: Callable[[dict[str, Any]], None]) -> None:
     manifest = json.loads((pack / "manifest.json").read_text())
     change(manifest)
     (pack / "manifest.json").write_text(json.dumps(manifest))
 
 
-def _rewrite_weights(pack: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:
+def _rewrite_weights(pack: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
     weights = load_file(pack / "model.safetensors")
     change(weights)
     save_file(weights, pack / "model.safetensors")
@@ -60,7 +61,7 @@ def test_recurrent_layers_are_not_rounded_to_tf32_on_a_gpu(monkeypatch: pytest.M
     recurrent = torch.backends.cudnn.rnn
     monkeypatch.setattr(recurrent, "fp32_precision", "tf32")
     load_pack(tiny.MINI, "cpu")
-    assert recurrent.fp32_precision == "ieee"
+    assert recurrent.fp32_precision == "ieee"  # type: ignore[attr-defined]  # set as it is imported
 
 
 def test_the_bundled_packs_tagger_and_coreference_read_a_book_once_between_them(sound: Path) -> None:

@@ -22,7 +22,9 @@ def _oracle(model: Model) -> Any:
     with warnings.catch_warnings(action="ignore"):
         from transformers import BertTokenizer
 
-        tokenizer = BertTokenizer(MINI / "vocab.txt", do_lower_case=False, do_basic_tokenize=False)
+        tokenizer = BertTokenizer(  # type: ignore[no-untyped-call]  # in transformers
+            MINI / "vocab.txt", do_lower_case=False, do_basic_tokenize=False
+        )
         tokenizer.add_tokens(list(ADDED_TOKENS[model]), special_tokens=True)
     return tokenizer
 

@@ -5,37 +5,36 @@ import gzip
 import json
 import tracemalloc
 from dataclasses import dataclass
+from unittest.mock import Mock
 
 import pytest
 
 from functions.api.delivery import accepts_gzip, deliver
 from functions.api.limits import RESPONSE_LIMIT, base64_size, event_size, response_size
+from jobs.documents import DocumentStore, StoredObject
 
 HEADERS = {"X-Request-ID": "r" * 128, "X-RateLimit-Limit": "600"}
 
 
-@dataclass
-class Stored:
-    """Passes for an object in the bucket."""
+@dataclass(frozen=True)
+class Bucket(DocumentStore):
+    """Passes for a bucket with one object in it."""
 
     body: bytes
 
-    @property
-    def size(self) -> int:
-        return len(self.body)
-
-    def read(self) -> bytes:
+    def read(self, key: str) -> bytes:  # noqa: ARG002 - the signature is DocumentStore's
         return self.body
 
-    def presign(self, seconds: int) -> str:
-        return f"https://bucket/key?X-Amz-Expires={seconds}"
+    def presign(self, key: str, seconds: int) -> str:
+        return f"https://bucket/{key}?X-Amz-Expires={seconds}"
 
 
 def delivered(body: bytes, encoding: str) -> tuple[int, int]:
     """Return the answer's status and the size of the response that the Lambda runtime would send."""
     event = {"headers": {"Accept-Encoding": encoding}}
-    response = deliver(Stored(body), "application/json", event, HEADERS)
-    answer = {
+    stored = StoredObject(Bucket(Mock(), "bucket", body), "key", len(body))
+    response = deliver(stored, "application/json", event, HEADERS)
+    answer: dict[str, object] = {
         "statusCode": response.status_code,
         "body": response.body,
         "isBase64Encoded": response.base64_encoded,

@@ -14,7 +14,8 @@ IMPORT_BUDGET = 0.6
 
 
 def project() -> dict[str, Any]:
-    return tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    described: dict[str, Any] = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return described
 
 
 def test_the_requirements_of_the_functions_are_pinned_as_the_projects() -> None:

@@ -33,7 +33,9 @@ def test_a_field_of_a_callers_own_naming_is_quoted_only_in_part() -> None:
 
 
 FIELDS = ("text", "model", "book_id", "custom_model_path", "pipeline", "options")
-VALUES = (None, 1, 1.5, [], {}, "", "x", "x" * 2000, "\ud800", [1], [[1]], ["entity"] * 9, {"a": 1}, [["a"] * 30] * 30)
+VALUES: tuple[object, ...] = (
+    None, 1, 1.5, [], {}, "", "x", "x" * 2000, "\ud800", [1], [[1]], ["entity"] * 9, {"a": 1}, [["a"] * 30] * 30,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("field", FIELDS)

@@ -32,18 +32,18 @@ def serving() -> Iterator[Agent]:
     class Handler(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
             assert (self.path, self.headers["Content-Type"]) == ("/task-protection/v1/state", "application/json")
-            agent.told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(agent.status)
+            playing.told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(playing.status)
             self.end_headers()
-            self.wfile.write(agent.answer)
+            self.wfile.write(playing.answer)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as in the class above
             """Write nothing on stderr."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    agent = Agent(f"http://127.0.0.1:{server.server_port}")
+    playing = Agent(f"http://127.0.0.1:{server.server_port}")
     with in_background(server):
-        yield agent
+        yield playing
 
 
 @pytest.fixture

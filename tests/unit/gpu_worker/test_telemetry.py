@@ -2,7 +2,7 @@
 
 import json
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -136,6 +136,6 @@ def test_a_trace_that_does_not_arrive_is_no_error(job: Job, timeline: Timeline, 
 
 def test_a_log_line_names_its_job_s_trace_until_the_job_has_ended(job: Job) -> None:
     logs.begin_job(job)
-    assert cast("dict[str, Any]", logs.logger.get_current_keys())["xray_trace_id"] == ROOT
+    assert logs.logger.get_current_keys()["xray_trace_id"] == ROOT
     logs.end_job()
     assert not logs.logger.get_current_keys().keys() & {"job_id", "xray_trace_id"}

@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import httpx
 import pytest
@@ -16,17 +16,27 @@ RESULT = json.dumps({"tokens": ["Call", "me", "Ishmael"] * 1000}).encode()
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
+#: A method, a path and headers.
+Asked = tuple[str, str, dict[str, str]]
 
-def ask(emulator: Handler, method: str = "GET", path: str = "/v1/jobs", **request: object) -> httpx.Response:
+#: Asks for an answer as it is.
+PLAIN = {"accept-encoding": "identity"}
+
+
+def ask(
+    emulator: Handler,
+    method: str = "GET",
+    path: str = "/v1/jobs",
+    headers: Mapping[str, str] = PLAIN,
+    content: bytes | None = None,
+) -> httpx.Response:
     """Send one request to a front over that emulator and return the answer as it came, not decoded."""
 
     async def exchange() -> httpx.Response:
         upstream = httpx.AsyncClient(transport=httpx.MockTransport(emulator))
         front = Front(EMULATOR, "ab12", upstream)
-        transport = httpx.ASGITransport(front)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
-            headers = request.pop("headers", {"accept-encoding": "identity"})
-            return await client.request(method, path, headers=headers, **request)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url="http://localhost:8000") as client:
+            return await client.request(method, path, headers=headers, content=content)
 
     return asyncio.run(exchange())
 
@@ -148,15 +158,14 @@ class Crowd:
         self.door = asyncio.Event()
         upstream = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
         front = Front(EMULATOR, "ab12", upstream, asyncio.Semaphore(places), asyncio.Semaphore(held))
-        transport = httpx.ASGITransport(front)
-        self.client = httpx.AsyncClient(transport=transport, base_url="http://localhost:8000")
+        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url="http://localhost:8000")
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         self.arrived.append((request.url.path.partition("$default")[2], request.headers.get("prefer")))
         await self.door.wait()
         return says(200)
 
-    async def ask(self, *requests: tuple[str, str, dict[str, str]]) -> None:
+    async def ask(self, *requests: Asked) -> None:
         """Send the requests at once, note which of them arrive, and only then let them be answered."""
         async with asyncio.TaskGroup() as asking:
             for method, path, headers in requests:
@@ -167,12 +176,12 @@ class Crowd:
             self.door.set()
 
 
-LOOK = ("GET", "/v1/jobs/1", {})
-WATCH = ("GET", "/v1/jobs/2", {"prefer": "wait=20"})
-ANALYZE = ("POST", "/v1/analyze", {})
+LOOK: Asked = ("GET", "/v1/jobs/1", {})
+WATCH: Asked = ("GET", "/v1/jobs/2", {"prefer": "wait=20"})
+ANALYZE: Asked = ("POST", "/v1/analyze", {})
 
 
-def in_a_crowd(*requests: tuple[str, str, dict[str, str]], places: int, held: int) -> Crowd:
+def in_a_crowd(*requests: Asked, places: int, held: int) -> Crowd:
     async def exchange() -> Crowd:
         crowd = Crowd(places=places, held=held)
         await crowd.ask(*requests)
@@ -188,9 +197,7 @@ def test_no_more_requests_reach_the_emulator_at_once_than_there_are_places_and_a
 
 
 @pytest.mark.parametrize("waiting", [WATCH, ANALYZE])
-def test_whoever_waits_takes_no_place_from_those_who_want_an_answer_now(
-    waiting: tuple[str, str, dict[str, str]],
-) -> None:
+def test_whoever_waits_takes_no_place_from_those_who_want_an_answer_now(waiting: Asked) -> None:
     crowd = in_a_crowd(waiting, waiting, LOOK, places=1, held=2)
     assert len(crowd.arrived_at_once) == 3
 

@@ -2,20 +2,22 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from jobs.errors import InvalidKey
 from jobs.key_ring import REMEMBERED, TRUSTED_FOR, USE_NOTED_EVERY, KeyRing
+from jobs.key_store import KeyStore
 from jobs.keys import KEY, ApiKey, NewKey, make_key
 from tests.conftest import SettableClock
 
 UNKNOWN = f"bookjob_{'0' * 12}_{'0' * 64}"
 
 
-@dataclass
-class Table:
+@dataclass(frozen=True)
+class Table(KeyStore):
     """Keys in memory that count how often they are looked up and written."""
 
     keys: dict[str, ApiKey] = field(default_factory=dict)
@@ -39,7 +41,7 @@ class Table:
 
 @pytest.fixture
 def table() -> Table:
-    return Table()
+    return Table(Mock(), "keys")
 
 
 @pytest.fixture
@@ -72,7 +74,12 @@ def test_an_unknown_id_takes_the_same_steps_as_a_wrong_secret(
 ) -> None:
     key, _ = table.make(clock)
     compared: list[str] = []
-    monkeypatch.setattr(ApiKey, "opens_with", lambda _, secret: compared.append(secret) or False)
+
+    def compare(_: ApiKey, secret: str) -> bool:
+        compared.append(secret)
+        return False
+
+    monkeypatch.setattr(ApiKey, "opens_with", compare)
     steps = {}
     for shown in (f"bookjob_{key.key_id}_{'0' * 64}", UNKNOWN):
         table.looks.clear()
@@ -120,7 +127,7 @@ def test_a_key_opens_while_its_use_cannot_be_noted(
     def unreachable(*_: object) -> None:
         raise EndpointConnectionError(endpoint_url="https://dynamodb")
 
-    monkeypatch.setattr(table, "note_use", unreachable)
+    monkeypatch.setattr(Table, "note_use", unreachable)
     assert ring.open_with(shown).tenant == "acme"
 
 

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from jobs.errors import InvalidRequest
 from jobs.model import Job, Status
 from jobs.records import LARGEST, size_of, to_item
-from jobs.request import TASKS, JobRequest, check_text, resolve_pack
+from jobs.request import TASKS, JobRequest, RequestOptions, check_text, resolve_pack
 from jobs.settings import Settings
 
 SETTINGS = Settings(table="t", bucket="b", queue_url="q", max_document_size=20)
@@ -55,13 +55,13 @@ def test_a_request_that_cannot_run_is_refused_with_the_reason(fields: dict[str, 
 
 def test_the_longest_request_makes_a_record_that_is_not_too_large() -> None:
     """A job's record is written whole, and once more in its callback's, which grows with every attempt."""
-    longest = cats(*([f"{number:02}" + "\U00010330" * 38] * 20 for number in range(20)))
+    longest = tuple((f"{number:02}" + "\U00010330" * 38,) * 20 for number in range(20))
     request = JobRequest(
         model="custom",
         custom_model_path="\U00010330" * 1024,
         book_id="\U00010330" * 256,
         callback_url="https://" + "x" * 1016,
-        **longest,
+        options=RequestOptions(referential_gender_cats=longest),
     )
     job = Job(
         job_id="j" * 36,
