@@ -3,8 +3,8 @@
 import json
 import platform
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from training.recipe import Recipe
 
 #: How the run went, beside the weights.
 STORY = "training.json"
-VERSION = "0.2"
+VERSION = "0.3"
 
 #: A matrix with fewer numbers stays f16: it would save nothing worth its rounding.
 _SMALLEST = 8_192
@@ -55,21 +55,39 @@ _SOURCES = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Story:
+    """How weights came to be."""
+
+    #: One run after the other, each going on from the best weights of the one before.
+    runs: Sequence[tuple[Recipe, State]]
+    #: By how much the calibration moved the score of an event.
+    event_shift: float
+
+
 def write(
-    folder: Path, foundation: Foundation, weights: Weights, vocabulary: Path, test: Split, recipe: Recipe, state: State
+    folder: Path, foundation: Foundation, weights: Weights, vocabulary: Path, dev: Split, test: Split, story: Story
 ) -> Scores:
-    """Write the pack into `folder`, scored on `test` as it is read back, and return the scores."""
+    """Write the pack into `folder`, scored as it is read back, and return the scores on `test`."""
+    manifest, stored = write_unscored(folder, foundation, weights, vocabulary)
+    pack = load_pack(folder, "cpu")
+    _write_story(folder / STORY, story, evaluation.evaluate(pack, dev))
+    scores = evaluation.evaluate(pack, test)
+    scored: Manifest = manifest.model_copy(update={"scores": scores})
+    write_pack(folder, scored, stored, folder / vocabulary.name, beside=(STORY,))
+    return scores
+
+
+def write_unscored(
+    folder: Path, foundation: Foundation, weights: Weights, vocabulary: Path
+) -> tuple[Manifest, dict[str, Tensor]]:
+    """Write a pack that tells no scores into `folder`; return its manifest and its tensors."""
     stored = quantised(pack_weights(foundation, weights))
     manifest = foundation.manifest().model_copy(
         update={"version": VERSION, "licence": _LICENCE, "attribution": _SOURCES, "caveats": _CAVEATS}
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_story(folder / STORY, recipe, state)
-    write_pack(folder, manifest, stored, vocabulary, beside=(STORY,))
-    scores = evaluation.evaluate(load_pack(folder, "cpu"), test)
-    scored: Manifest = manifest.model_copy(update={"scores": scores})
-    write_pack(folder, scored, stored, folder / vocabulary.name, beside=(STORY,))
-    return scores
+    write_pack(folder, manifest, stored, vocabulary)
+    return manifest, stored
 
 
 def quantised(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -87,14 +105,20 @@ def quantised(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return stored
 
 
-def _write_story(path: Path, recipe: Recipe, state: State) -> None:
-    story = {
+def _write_story(path: Path, story: Story, dev: Scores) -> None:
+    told = {
         "command": "make train",
-        "recipe": asdict(recipe),
-        "kept": {"step": state.best_step, "of": state.step},
-        "cpu_hours": round(state.cpu_seconds / 3600, 2),
+        "runs": [
+            {
+                "recipe": asdict(recipe),
+                "kept": {"step": state.best_step, "of": state.step},
+                "cpu_hours": round(state.cpu_seconds / 3600, 2),
+            }
+            for recipe, state in story.runs
+        ],
+        "event_shift": story.event_shift,
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
         "versions": {"python": sys.version.split()[0], "torch": torch.__version__, "numpy": version("numpy")},
-        "dev": state.scores.get(state.best_step, {}),
+        "dev": dev,
     }
-    path.write_text(json.dumps(story, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")

@@ -10,21 +10,23 @@ from tests.unit.training import tiny
 from training import packing
 from training.checkpoint import State
 from training.networks import pack_weights
+from training.packing import Story
 from training.recipe import Recipe
 
 
 def test_a_pack_loads_with_one_encoder_its_scores_and_its_story(tmp_path: Path) -> None:
     foundation = tiny.foundation()
-    state = State(step=9, best_step=6, scores={6: {"events": {"f1": 1.0}}})
+    story = Story([(Recipe(seed=5), State(step=9, best_step=6))], event_shift=0.5)
     vocabulary = tiny.write_vocabulary(tmp_path / "vocab.txt")
-    scores = packing.write(
-        tmp_path / "pack", foundation, foundation.fresh(1), vocabulary, tiny.split(), Recipe(seed=5), state
-    )
-    pack = load_pack(tmp_path / "pack", "cpu")
+    folder, split = tmp_path / "pack", tiny.split()
+    scores = packing.write(folder, foundation, foundation.fresh(1), vocabulary, split, split, story)
+    pack = load_pack(folder, "cpu")
     assert set(pack.manifest.models.values()) == {"shared"}
     assert pack.manifest.scores == scores
-    story = json.loads((tmp_path / "pack" / packing.STORY).read_text(encoding="utf-8"))
-    assert (story["recipe"]["seed"], story["kept"], story["dev"]) == (5, {"step": 6, "of": 9}, {"events": {"f1": 1.0}})
+    told = json.loads((folder / packing.STORY).read_text(encoding="utf-8"))
+    (run,) = told["runs"]
+    assert (run["recipe"]["seed"], run["kept"]) == (5, {"step": 6, "of": 9})
+    assert (told["event_shift"], told["dev"]) == (0.5, scores)
     files = upstream_layout.export(pack, tmp_path / "upstream")
     assert set(files) == set(Model)
 

@@ -40,7 +40,7 @@ def test_the_gradients_are_those_of_torchs_own_layer() -> None:
     for tensor in own.values():
         tensor.requires_grad_()
     wanted_of = torch.randn(8, 2 * HIDDEN, generator=torch.Generator().manual_seed(3))
-    (inside(TrainableBiLstm(own, "lstm")(x, LENGTHS)) * wanted_of).sum().backward()
+    (inside(TrainableBiLstm(own, "lstm")(x, LENGTHS)) * wanted_of).sum().backward()  # type: ignore[no-untyped-call]  # in torch
 
     layer = torch.nn.LSTM(FEATURES, HIDDEN, bidirectional=True)
     with torch.no_grad():
@@ -48,6 +48,6 @@ def test_the_gradients_are_those_of_torchs_own_layer() -> None:
             parameter.copy_(own[f"lstm.{name}"])
     packed = torch.nn.utils.rnn.pack_padded_sequence(x, torch.from_numpy(LENGTHS))
     states, _ = torch.nn.utils.rnn.pad_packed_sequence(layer(packed)[0])
-    (inside(states) * wanted_of).sum().backward()
+    (inside(states) * wanted_of).sum().backward()  # type: ignore[no-untyped-call]  # in torch
     for name, parameter in layer.named_parameters():
         torch.testing.assert_close(own[f"lstm.{name}"].grad, parameter.grad, rtol=1e-4, atol=1e-5)

@@ -1,5 +1,6 @@
 import itertools
 import random
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,8 @@ from training import scoring
 KEY = ["abc", "defg"]
 RESPONSE = ["ab", "cd", "fghi"]
 
+Metric = Callable[[list[str], list[str]], scoring.Counts]
+
 
 @pytest.mark.parametrize(
     ("metric", "recall", "precision", "f1"),
@@ -20,45 +23,45 @@ RESPONSE = ["ab", "cd", "fghi"]
         (scoring.ceaf_e, 0.65, 0.4333, 0.52),
     ],
 )
-def test_clusters_score_as_in_the_published_example(metric, recall: float, precision: float, f1: float) -> None:
+def test_clusters_score_as_in_the_published_example(metric: Metric, recall: float, precision: float, f1: float) -> None:
     counts = metric(KEY, RESPONSE)
     assert (counts.recall, counts.precision, counts.f1) == pytest.approx((recall, precision, f1), abs=5e-4)
 
 
 @pytest.mark.parametrize("metric", [scoring.b_cubed, scoring.ceaf_e])
-def test_clusters_that_agree_score_one(metric):
+def test_clusters_that_agree_score_one(metric: Metric) -> None:
     assert metric(["ab", "c"], ["c", "ab"]).f1 == 1
 
 
-def test_links_between_single_mentions_are_none():
+def test_links_between_single_mentions_are_none() -> None:
     assert scoring.muc(["a", "b"], ["a", "b"]).f1 == 0
 
 
-def test_a_span_of_another_category_is_not_found():
+def test_a_span_of_another_category_is_not_found() -> None:
     counts = scoring.matches({(0, 1, "PER"), (3, 3, "LOC")}, {(0, 1, "PER"), (3, 3, "FAC"), (5, 6, "PER")})
     assert (counts.precision, counts.recall, counts.f1) == pytest.approx((1 / 3, 1 / 2, 2 / 5))
 
 
-def test_counts_of_documents_add_up_before_the_score():
+def test_counts_of_documents_add_up_before_the_score() -> None:
     total = scoring.matches({1}, {1}) + scoring.matches({1, 2, 3}, set())
     assert (total.precision, total.recall) == (1, 0.25)
 
 
-def test_no_answer_is_a_wrong_answer():
+def test_no_answer_is_a_wrong_answer() -> None:
     assert scoring.accuracy(["Emma", None, "Jane"], ["Emma", None, None]) == pytest.approx(1 / 3)
 
 
-def test_nothing_found_scores_zero():
+def test_nothing_found_scores_zero() -> None:
     assert scoring.matches({1}, set()).f1 == 0
     assert scoring.ceaf_e(["ab"], []).f1 == 0
 
 
-def test_labels_make_clusters():
+def test_labels_make_clusters() -> None:
     assert sorted(map(sorted, scoring.clusters({"a": 1, "b": 2, "c": 1}))) == [["a", "c"], ["b"]]
 
 
 @given(st.integers(1, 5), st.integers(1, 5), st.integers(0, 1_000))
-def test_pairing_off_finds_the_best_of_all_pairings(rows, columns, seed):
+def test_pairing_off_finds_the_best_of_all_pairings(rows: int, columns: int, seed: int) -> None:
     rng = random.Random(seed)
     mentions = [f"m{number}" for number in range(12)]
     gold = scoring.clusters({mention: rng.randrange(rows) for mention in mentions})
