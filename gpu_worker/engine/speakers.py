@@ -21,6 +21,9 @@ from gpu_worker.engine.windows import Integers, mean_of_runs
 
 Floats = NDArray[np.float32]
 
+#: The network's share of the time; the rest goes into weighing turns.
+_SCORING = 0.98
+
 
 def attribute(
     quotes: Sequence[Quote],
@@ -43,11 +46,12 @@ def attribute(
     folded = Folded(quotes, mentions, tokens, pack.speaker)
     found = [window for index in range(len(quotes)) if (window := folded.window(index)) is not None]
     with torch.inference_mode():
-        scored = _scored(found, folded.pieces, pack.speaker, advance)
+        scored = _scored(found, folded.pieces, pack.speaker, lambda share: advance(_SCORING * share))
     if compat:
         return _each_by_itself(quotes, mentions, found, scored)
     evidence = list(_evidence(quotes, mentions, tokens, found, scored))
-    return turns.decide(quotes, tokens, _persons(mentions, named), evidence)
+    persons = _persons(mentions, named)
+    return turns.decide(quotes, tokens, persons, evidence, lambda share: advance(_SCORING + (1 - _SCORING) * share))
 
 
 def _each_by_itself(

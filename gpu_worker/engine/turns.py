@@ -10,7 +10,7 @@ import heapq
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -69,14 +69,19 @@ class _Reading:
 
 
 def decide(
-    quotes: Sequence[Quote], tokens: Sequence[Token], persons: Sequence[int], evidence: Sequence[Evidence]
+    quotes: Sequence[Quote],
+    tokens: Sequence[Token],
+    persons: Sequence[int],
+    evidence: Sequence[Evidence],
+    advance: Callable[[float], None],
 ) -> list[int | None]:
     """Return for each quote the index of the mention that speaks it, None where nobody can be named.
 
     `persons` tells for each mention whom it means, as far as names can; `evidence` has an entry for each quote.
     """
     readings = [_Reading(-1, 0.0)]
-    for relation, seen in zip(relations(quotes, tokens), evidence, strict=True):
+    for index, (relation, seen) in enumerate(zip(relations(quotes, tokens), evidence, strict=True)):
+        advance(index / len(quotes))
         kept = readings[:1] if relation is Relation.UNRELATED else readings
         grown = itertools.chain.from_iterable(_continued(reading, relation, seen, persons) for reading in kept)
         readings = heapq.nlargest(_READINGS, grown, key=lambda reading: reading.score)

@@ -3,8 +3,9 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gpu_worker.engine import turns
 from gpu_worker.engine.document import Quote, Token
-from gpu_worker.engine.turns import Evidence, Relation, decide, relations
+from gpu_worker.engine.turns import Evidence, Relation, relations
 from tests.unit.engine.conftest import tokens_of
 
 ANNA, ROBERT, CARLA = range(3)
@@ -20,6 +21,12 @@ def quotes_of(tokens: Sequence[Token]) -> list[Quote]:
     opening = [token.id for token in tokens if token.word == "“"]
     closing = [token.id for token in tokens if token.word == "”"]
     return [Quote(start, end) for start, end in zip(opening, closing, strict=True)]
+
+
+def decide(
+    quotes: Sequence[Quote], tokens: Sequence[Token], persons: Sequence[int], evidence: Sequence[Evidence]
+) -> list[int | None]:
+    return turns.decide(quotes, tokens, persons, evidence, lambda _: None)
 
 
 def speakers(evidence: Sequence[Evidence], *paragraphs: str, persons: Sequence[int] = range(3)) -> list[int | None]:
@@ -109,6 +116,13 @@ def test_a_conversation_of_ten_thousand_turns_is_read() -> None:
     tokens = tokens_of(*["“ Yes ”"] * count)
     told = [cue(ANNA, ROBERT), cue(ROBERT, ANNA), *[NOBODY_TOLD] * (count - 2)]
     assert decide(quotes_of(tokens), tokens, range(3), told) == [ANNA, ROBERT] * (count // 2)
+
+
+def test_who_cancels_is_asked_at_each_quote() -> None:
+    tokens = tokens_of(*["“ Yes ”"] * 4)
+    shares: list[float] = []
+    turns.decide(quotes_of(tokens), tokens, range(3), [NOBODY_TOLD] * 4, shares.append)
+    assert shares == [0, 0.25, 0.5, 0.75]
 
 
 @st.composite
