@@ -79,13 +79,19 @@ def _supersenses(pack: Pack, texts: Sequence[BrownText]) -> dict[str, float]:
 
 
 def _speakers(pack: Pack, novels: Sequence[Novel]) -> dict[str, float]:
+    """Return how well the quotes of a conversation are attributed together, and in `compat` each by itself."""
+    by_turns, alone = (_attributed(pack, novels, compat=compat) for compat in (False, True))
+    return {**by_turns, **{f"compat_{name}": value for name, value in alone.items()}}
+
+
+def _attributed(pack: Pack, novels: Sequence[Novel], *, compat: bool) -> dict[str, float]:
     gold: list[str | None] = []
     predicted: list[str | None] = []
     for novel in novels:
         in_quote = quotes.inside(novel.quotes, len(novel.tokens))
-        named = names.cluster(novel.tokens, novel.mentions, in_quote, compat=False)
+        named = names.cluster(novel.tokens, novel.mentions, in_quote, compat=compat)
         chosen = speakers.attribute(
-            novel.quotes, novel.mentions, named, novel.tokens, pack, compat=False, advance=_ignore
+            novel.quotes, novel.mentions, named, novel.tokens, pack, compat=compat, advance=_ignore
         )
         prefix = f"{novel.name} "
         gold += [prefix + (speaker or f"nobody {index}") for index, speaker in enumerate(novel.speakers)]

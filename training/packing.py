@@ -32,13 +32,15 @@ _LICENCE = "MIT; made from the sources under attribution, under their terms (see
 _CAVEATS = (
     "Test is 10 LitBank texts with 229 quotes: a point or two is chance. Supersenses: 18 held-out Brown texts.",
     "Tokens are given; speakers with true mentions and quotes, coreference with true mentions, quotes and speakers.",
+    "Speakers as the default mode finds them, by turns; compat_* tells what each quote gives by itself, as upstream asks.",
     "Upstream's own scores are on other texts, from larger training data.",
 )
 _SOURCES = (
     Source(
         name="LitBank (github.com/dbamman/litbank)",
         licence="CC-BY-4.0",
-        used="entities, events, coreference and quotations for training; 80 of its 100 documents, scores on 10 others",
+        used="entities, events, coreference and quotations for training; 80 of its 100 documents, scores on 10 others;"
+        " of those 80 also the unannotated text that follows",
     ),
     Source(
         name="SemCor 1.6",
