@@ -32,7 +32,7 @@ _LICENCE = "MIT; made from the sources under attribution, under their terms (see
 _CAVEATS = (
     "Test is 10 LitBank texts with 229 quotes: a point or two is chance. Supersenses: 18 held-out Brown texts.",
     "Tokens are given; speakers with true mentions and quotes, coreference with true mentions, quotes and speakers.",
-    "Speakers as the default mode finds them, by turns; compat_* tells what each quote gives by itself, as upstream asks.",
+    "Speakers as the default mode finds them, by turns; compat_*: each quote by itself, as upstream decides.",
     "Upstream's own scores are on other texts, from larger training data.",
 )
 _SOURCES = (
