@@ -47,6 +47,11 @@ def find(tokens: Sequence[Token], *, compat: bool) -> list[Quote]:
     return found
 
 
+def is_left_open(quote: Quote, tokens: Sequence[Token]) -> bool:
+    """Tell whether a quote begins with a quotation mark and ends without one: its paragraph has cut the speech."""
+    return _mark(tokens[quote.start].word) is not None and _mark(tokens[quote.end].word) is None
+
+
 def inside(quotes: Iterable[Quote], token_count: int) -> bytearray:
     """Return one byte a token: 1 where it stands in a quote."""
     flags = bytearray(token_count)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from gpu_worker.engine.document import Quote, Token
+from gpu_worker.engine.quotes import is_left_open
 
 #: What the network's scores are divided by before they become shares: it is too sure, most where no cue tells.
 _TEMPERATURE_CUED, _TEMPERATURE = 2.5, 4.0
@@ -35,7 +36,7 @@ _READINGS = 8
 class Relation(Enum):
     """What a quote is to the one before it."""
 
-    #: Its paragraph goes on, after words of narration.
+    #: Its paragraph goes on, after words of narration; or the paragraph before ended and left the quote open.
     CONTINUES = "continues"
     #: The next paragraph opens with it, or no word stands between the two.
     ANSWERS = "answers"
@@ -96,10 +97,13 @@ def relations(quotes: Sequence[Quote], tokens: Sequence[Token]) -> Iterator[Rela
         apart = tokens[quote.start].paragraph - tokens[last.end].paragraph
         opens = tokens[quote.start - 1].paragraph != tokens[quote.start].paragraph
         if apart == 0:
-            told = any(tokens[place].word.isalnum() for place in range(last.end + 1, quote.start))
-            yield Relation.CONTINUES if told else Relation.ANSWERS
+            goes_on = any(tokens[place].word.isalnum() for place in range(last.end + 1, quote.start))
+        elif apart == 1 and opens:
+            goes_on = is_left_open(last, tokens)
         else:
-            yield Relation.ANSWERS if apart == 1 and opens else Relation.UNRELATED
+            yield Relation.UNRELATED
+            continue
+        yield Relation.CONTINUES if goes_on else Relation.ANSWERS
 
 
 def _continued(reading: _Reading, relation: Relation, seen: Evidence, persons: Sequence[int]) -> Iterator[_Reading]:

@@ -55,6 +55,17 @@ def test_quotes_with_no_word_between_them_answer_each_other_where_paragraphs_are
     assert related("“ Come ” “ No ” – “ Why ”") == [Relation.UNRELATED, Relation.ANSWERS, Relation.ANSWERS]
 
 
+def test_speech_that_its_paragraph_leaves_open_goes_on_in_the_next() -> None:
+    tokens = tokens_of("“ I have a shop .", "“ It is small . ”", "“ Go on ”")
+    quotes = [Quote(0, 5), Quote(6, 11), Quote(12, 15)]
+    assert list(relations(quotes, tokens)) == [Relation.UNRELATED, Relation.CONTINUES, Relation.ANSWERS]
+
+
+def test_a_dash_leaves_nothing_open() -> None:
+    tokens = tokens_of("— I have a shop .", "— Where ?")
+    assert list(relations([Quote(0, 5), Quote(6, 8)], tokens))[1] is Relation.ANSWERS
+
+
 def test_a_paragraph_of_narration_ends_the_conversation() -> None:
     assert related("“ Come ”", "It rained .", "“ No ”")[1] is Relation.UNRELATED
 
