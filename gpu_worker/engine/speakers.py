@@ -49,7 +49,7 @@ def attribute(
         scored = _scored(found, folded.pieces, pack.speaker, lambda share: advance(_SCORING * share))
     if compat:
         return _each_by_itself(quotes, mentions, found, scored)
-    evidence = list(_evidence(quotes, mentions, tokens, found, scored))
+    evidence = _evidence(quotes, mentions, tokens, found, scored)
     persons = _persons(mentions, named)
     return turns.decide(quotes, tokens, persons, evidence, lambda share: advance(_SCORING + (1 - _SCORING) * share))
 

@@ -10,7 +10,7 @@ import heapq
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -73,7 +73,7 @@ def decide(
     quotes: Sequence[Quote],
     tokens: Sequence[Token],
     persons: Sequence[int],
-    evidence: Sequence[Evidence],
+    evidence: Iterable[Evidence],
     advance: Callable[[float], None],
 ) -> list[int | None]:
     """Return for each quote the index of the mention that speaks it, None where nobody can be named.
