@@ -3,7 +3,7 @@
 import json
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -39,8 +39,7 @@ _SOURCES = (
     Source(
         name="LitBank (github.com/dbamman/litbank)",
         licence="CC-BY-4.0",
-        used="entities, events, coreference and quotations for training; 80 of its 100 documents, scores on 10 others;"
-        " of those 80 also the unannotated text that follows",
+        used="entities, events, coreference and quotations for training; 80 of its 100 documents, scores on 10 others",
     ),
     Source(
         name="SemCor 1.6",
@@ -61,8 +60,8 @@ _SOURCES = (
 class Story:
     """How weights came to be."""
 
-    #: One run after the other, each going on from the best weights of the one before.
-    runs: Sequence[tuple[Recipe, State]]
+    recipe: Recipe
+    state: State
     #: By how much the calibration moved the score of an event.
     event_shift: float
 
@@ -71,25 +70,17 @@ def write(
     folder: Path, foundation: Foundation, weights: Weights, vocabulary: Path, dev: Split, test: Split, story: Story
 ) -> Scores:
     """Write the pack into `folder`, scored as it is read back, and return the scores on `test`."""
-    manifest, stored = write_unscored(folder, foundation, weights, vocabulary)
+    stored = quantised(pack_weights(foundation, weights))
+    manifest = foundation.manifest().model_copy(
+        update={"version": VERSION, "licence": _LICENCE, "attribution": _SOURCES, "caveats": _CAVEATS}
+    )
+    write_pack(folder, manifest, stored, vocabulary)
     pack = load_pack(folder, "cpu")
     _write_story(folder / STORY, story, evaluation.evaluate(pack, dev))
     scores = evaluation.evaluate(pack, test)
     scored: Manifest = manifest.model_copy(update={"scores": scores})
     write_pack(folder, scored, stored, folder / vocabulary.name, beside=(STORY,))
     return scores
-
-
-def write_unscored(
-    folder: Path, foundation: Foundation, weights: Weights, vocabulary: Path
-) -> tuple[Manifest, dict[str, Tensor]]:
-    """Write a pack that tells no scores into `folder`; return its manifest and its tensors."""
-    stored = quantised(pack_weights(foundation, weights))
-    manifest = foundation.manifest().model_copy(
-        update={"version": VERSION, "licence": _LICENCE, "attribution": _SOURCES, "caveats": _CAVEATS}
-    )
-    write_pack(folder, manifest, stored, vocabulary)
-    return manifest, stored
 
 
 def quantised(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -108,16 +99,12 @@ def quantised(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _write_story(path: Path, story: Story, dev: Scores) -> None:
+    state = story.state
     told = {
         "command": "make train",
-        "runs": [
-            {
-                "recipe": asdict(recipe),
-                "kept": {"step": state.best_step, "of": state.step},
-                "cpu_hours": round(state.cpu_seconds / 3600, 2),
-            }
-            for recipe, state in story.runs
-        ],
+        "recipe": asdict(story.recipe),
+        "kept": {"step": state.best_step, "of": state.step},
+        "cpu_hours": round(state.cpu_seconds / 3600, 2),
         "event_shift": story.event_shift,
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
         "versions": {"python": sys.version.split()[0], "torch": torch.__version__, "numpy": version("numpy")},

@@ -20,8 +20,6 @@ class Recipe:
     #: Pieces and quotes that a step reads.
     pieces: int = 1_330
     quotes_a_step: int = 12
-    #: For each annotated quote, how many that the engine attributed by itself.
-    read_quotes: float = 0.0
     #: The share of novels whose cues are thinned out before their quotes are asked about.
     without_cues: float = 0.5
     #: The learning rates of the encoder's last layer and of the heads; each layer learns less than the one above it.
@@ -44,19 +42,3 @@ class Recipe:
     def rate(self, step: int) -> float:
         """Return the factor of all learning rates at `step`, from 1 on: a short rise, then a straight fall to 2 %."""
         return min(1.0, step / self.warmup) * max(0.02, 1 - step / self.steps)
-
-
-#: Learns all tasks from what is annotated.
-FIRST = Recipe()
-
-#: Goes on from there with quotes that the first run's weights attributed.
-SECOND = Recipe(
-    steps=1_500,
-    novels=0.18,
-    brown=0.12,
-    quotes=0.70,
-    read_quotes=2.0,
-    encoder_rate=1.5e-4,
-    head_rate=7.5e-4,
-    averaging=0.995,
-)

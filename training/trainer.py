@@ -19,7 +19,7 @@ from training import evaluation, objective
 from training.checkpoint import Checkpoint, State
 from training.evaluation import Scores, Split
 from training.examples import Examples, Step
-from training.networks import ADDED, SHARED, Builder, Weights
+from training.networks import ADDED, SHARED, Builder
 from training.recipe import Recipe
 
 
@@ -50,18 +50,9 @@ class Trainer:
     """One run of a recipe."""
 
     def __init__(
-        self,
-        builder: Builder,
-        examples: Examples,
-        dev: Split,
-        recipe: Recipe,
-        checkpoint: Checkpoint,
-        start: Weights | None = None,
+        self, builder: Builder, examples: Examples, dev: Split, recipe: Recipe, checkpoint: Checkpoint
     ) -> None:
-        """Begin with the weights `start`, random ones if there are none, or where `checkpoint` ends.
-
-        Raises `CheckpointError` where that is of another recipe.
-        """
+        """Begin anew, or where `checkpoint` ends; raises `CheckpointError` where that is of another recipe."""
         self._builder = builder
         self._recipe = recipe
         self._examples = examples
@@ -69,7 +60,7 @@ class Trainer:
         self._checkpoint = checkpoint
         self._weights = {
             name: tensor.to(builder.device).requires_grad_()
-            for name, tensor in (start or builder.foundation.fresh(recipe.seed)).items()
+            for name, tensor in builder.foundation.fresh(recipe.seed).items()
         }
         self._optimizer = AdamW(_groups(self._weights, builder.foundation.shape.layers, recipe), fused=True)
         self._averaged = {name: tensor.detach().clone() for name, tensor in self._weights.items()}

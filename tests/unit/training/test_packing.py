@@ -16,7 +16,7 @@ from training.recipe import Recipe
 
 def test_a_pack_loads_with_one_encoder_its_scores_and_its_story(tmp_path: Path) -> None:
     foundation = tiny.foundation()
-    story = Story([(Recipe(seed=5), State(step=9, best_step=6))], event_shift=0.5)
+    story = Story(Recipe(seed=5), State(step=9, best_step=6), event_shift=0.5)
     vocabulary = tiny.write_vocabulary(tmp_path / "vocab.txt")
     folder, split = tmp_path / "pack", tiny.split()
     scores = packing.write(folder, foundation, foundation.fresh(1), vocabulary, split, split, story)
@@ -24,8 +24,7 @@ def test_a_pack_loads_with_one_encoder_its_scores_and_its_story(tmp_path: Path) 
     assert set(pack.manifest.models.values()) == {"shared"}
     assert pack.manifest.scores == scores
     told = json.loads((folder / packing.STORY).read_text(encoding="utf-8"))
-    (run,) = told["runs"]
-    assert (run["recipe"]["seed"], run["kept"]) == (5, {"step": 6, "of": 9})
+    assert (told["recipe"]["seed"], told["kept"]) == (5, {"step": 6, "of": 9})
     assert (told["event_shift"], told["dev"]) == (0.5, scores)
     files = upstream_layout.export(pack, tmp_path / "upstream")
     assert set(files) == set(Model)

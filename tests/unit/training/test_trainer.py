@@ -65,16 +65,6 @@ def test_two_threads_give_the_same_weights_each_time(tmp_path: Path) -> None:
     assert [name for name in one if not torch.equal(one[name], other[name])] == []
 
 
-def test_a_run_can_go_on_from_the_weights_of_another(tmp_path: Path) -> None:
-    builder, still = tiny.builder(), Recipe(steps=1, encoder_rate=0.0, head_rate=0.0)
-    start = builder.foundation.fresh(99)
-    given = {name: tensor.clone() for name, tensor in start.items()}
-    run = Trainer(builder, tiny.examples(builder, still), tiny.split(), still, Checkpoint(tmp_path), start)
-    run.run(Rhythm(report_steps=1), ignore, ignore)
-    kept = Checkpoint(tmp_path).load_best()
-    assert [name for name, tensor in given.items() if not torch.equal(kept[name], tensor)] == []
-
-
 def test_another_seed_gives_other_weights(tmp_path: Path) -> None:
     trainer(tmp_path / "one").run(EVERY_STEP, ignore, ignore)
     other = Recipe(steps=9, seed=6, warmup=2)
