@@ -9,12 +9,11 @@ import typer
 
 from gpu_worker.engine.manifest import TagSets, read_manifest
 from gpu_worker.engine.pack import load_pack
-from training import calibration, evaluation, litbank, packing, semcor, sources
+from training import evaluation, litbank, packing, semcor, sources
 from training.checkpoint import Checkpoint
 from training.evaluation import Scores, Split, headline
 from training.examples import Examples
 from training.networks import Builder, Foundation
-from training.packing import Story
 from training.recipe import Recipe
 from training.trainer import Progress, Rhythm, Trainer
 
@@ -78,15 +77,12 @@ def pack(
     to: Annotated[Path, typer.Option(help="The folder to write the pack into.")] = _PACK,
 ) -> None:
     """Write the best weights of the run in OUT as a pack: calibrated on the dev split, scored on the test split."""
-    builder = Builder(Foundation.read(encoder, _tag_sets()), torch.device("cpu"), torch.float32)
+    foundation = Foundation.read(encoder, _tag_sets())
     checkpoint = Checkpoint(out)
-    weights, dev = checkpoint.load_best(), _read(data, "dev")
-    shift = calibration.event_shift(builder, weights, dev.novels)
-    _LOGGER.info("the score of an event moves by %+.2f", shift)
-    weights = calibration.shifted(weights, shift)
-    story = Story(*checkpoint.story(), shift)
-    vocabulary, test = encoder / "vocab.txt", _read(data, "test")
-    scores = packing.write(to, builder.foundation, weights, vocabulary, dev, test, story)
+    recipe, state = checkpoint.story()
+    weights, vocabulary = checkpoint.load_best(), encoder / "vocab.txt"
+    dev, test = _read(data, "dev"), _read(data, "test")
+    scores = packing.write(to, foundation, weights, vocabulary, dev, test, recipe, state)
     _LOGGER.info("test: %s", scores)
     _LOGGER.info("the pack is in %s", to)
 

@@ -4,7 +4,7 @@ import json
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from gpu_worker.engine.manifest import Manifest, Source
 from gpu_worker.engine.pack import load_pack
 from gpu_worker.engine.upstream_layout import write_pack
-from training import evaluation
+from training import calibration, evaluation
 from training.checkpoint import State
 from training.evaluation import Scores, Split
 from training.networks import Foundation, Weights, pack_weights
@@ -56,27 +56,30 @@ _SOURCES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
-    """How weights came to be."""
-
-    recipe: Recipe
-    state: State
-    #: By how much the calibration moved the score of an event.
-    event_shift: float
-
-
 def write(
-    folder: Path, foundation: Foundation, weights: Weights, vocabulary: Path, dev: Split, test: Split, story: Story
+    folder: Path,
+    foundation: Foundation,
+    weights: Weights,
+    vocabulary: Path,
+    dev: Split,
+    test: Split,
+    recipe: Recipe,
+    state: State,
 ) -> Scores:
-    """Write the pack into `folder`, scored as it is read back, and return the scores on `test`."""
+    """Write the pack into `folder`: calibrated on `dev` and scored on both as it is read back.
+
+    Returns the scores on `test`.
+    """
     stored = quantised(pack_weights(foundation, weights))
     manifest = foundation.manifest().model_copy(
         update={"version": VERSION, "licence": _LICENCE, "attribution": _SOURCES, "caveats": _CAVEATS}
     )
     write_pack(folder, manifest, stored, vocabulary)
+    shift = calibration.event_shift(folder, dev.novels)
+    stored = calibration.shifted(stored, shift)
+    write_pack(folder, manifest, stored, folder / vocabulary.name)
     pack = load_pack(folder, "cpu")
-    _write_story(folder / STORY, story, evaluation.evaluate(pack, dev))
+    _write_story(folder / STORY, recipe, state, shift, evaluation.evaluate(pack, dev))
     scores = evaluation.evaluate(pack, test)
     scored: Manifest = manifest.model_copy(update={"scores": scores})
     write_pack(folder, scored, stored, folder / vocabulary.name, beside=(STORY,))
@@ -98,16 +101,15 @@ def quantised(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return stored
 
 
-def _write_story(path: Path, story: Story, dev: Scores) -> None:
-    state = story.state
-    told = {
+def _write_story(path: Path, recipe: Recipe, state: State, event_shift: float, dev: Scores) -> None:
+    story = {
         "command": "make train",
-        "recipe": asdict(story.recipe),
+        "recipe": asdict(recipe),
         "kept": {"step": state.best_step, "of": state.step},
+        "event_shift": event_shift,
         "cpu_hours": round(state.cpu_seconds / 3600, 2),
-        "event_shift": story.event_shift,
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
         "versions": {"python": sys.version.split()[0], "torch": torch.__version__, "numpy": version("numpy")},
         "dev": dev,
     }
-    path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(story, indent=1) + "\n", encoding="utf-8")

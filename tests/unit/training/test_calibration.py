@@ -1,20 +1,25 @@
+from pathlib import Path
+
 import pytest
 import torch
 
+from gpu_worker.engine.upstream_layout import write_pack
 from tests.unit.training import tiny
 from training import calibration
+from training.networks import pack_weights
 
 
 @pytest.mark.parametrize(("bias", "moved"), [(-1.0, 1.25), (0.0, 0.25), (1.0, 0.0)])
-def test_the_bias_moves_no_further_than_until_events_are_found(bias: float, moved: float) -> None:
+def test_the_bias_moves_no_further_than_until_events_are_found(tmp_path: Path, bias: float, moved: float) -> None:
     """A classifier that looks at nothing but its bias finds every token an event, or none."""
-    builder = tiny.builder()
+    foundation = tiny.foundation()
     weights = {
-        **builder.foundation.fresh(1),
+        **pack_weights(foundation, foundation.fresh(1)),
         "entities.flat_classifier.weight": torch.zeros(2, 400),
         "entities.flat_classifier.bias": torch.tensor([0.0, bias]),
     }
-    assert calibration.event_shift(builder, weights, [tiny.novel()]) == moved
+    write_pack(tmp_path / "pack", foundation.manifest(), weights, tiny.write_vocabulary(tmp_path / "vocab.txt"))
+    assert calibration.event_shift(tmp_path / "pack", [tiny.novel()]) == moved
 
 
 def test_moving_the_bias_leaves_the_given_weights_alone() -> None:

@@ -7,25 +7,25 @@ from gpu_worker.engine import upstream_layout
 from gpu_worker.engine.layout import Model
 from gpu_worker.engine.pack import load_pack
 from tests.unit.training import tiny
-from training import packing
+from training import calibration, packing
 from training.checkpoint import State
 from training.networks import pack_weights
-from training.packing import Story
 from training.recipe import Recipe
 
 
 def test_a_pack_loads_with_one_encoder_its_scores_and_its_story(tmp_path: Path) -> None:
     foundation = tiny.foundation()
-    story = Story(Recipe(seed=5), State(step=9, best_step=6), event_shift=0.5)
+    recipe, state = Recipe(seed=5), State(step=9, best_step=6)
     vocabulary = tiny.write_vocabulary(tmp_path / "vocab.txt")
     folder, split = tmp_path / "pack", tiny.split()
-    scores = packing.write(folder, foundation, foundation.fresh(1), vocabulary, split, split, story)
+    scores = packing.write(folder, foundation, foundation.fresh(1), vocabulary, split, split, recipe, state)
     pack = load_pack(folder, "cpu")
     assert set(pack.manifest.models.values()) == {"shared"}
     assert pack.manifest.scores == scores
     told = json.loads((folder / packing.STORY).read_text(encoding="utf-8"))
     assert (told["recipe"]["seed"], told["kept"]) == (5, {"step": 6, "of": 9})
-    assert (told["event_shift"], told["dev"]) == (0.5, scores)
+    assert calibration.event_shift(folder, split.novels) == 0
+    assert told["dev"] == scores
     files = upstream_layout.export(pack, tmp_path / "upstream")
     assert set(files) == set(Model)
 
