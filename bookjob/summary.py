@@ -186,9 +186,11 @@ def _places(entities: Iterable[Entity]) -> list[tuple[str, int]]:
 
 _BEFORE_CLOSING: Final = re.compile(r"\s+(?=[,.;:!?…)\]}’”]|n['’]t\b|['’](?:s|m|d|re|ve|ll|em)\b)")
 _AFTER_OPENING: Final = re.compile(r"(?<=[(\[{“‘])\s+")
+#: spaCy parts forty-four; a dash between spaces is most often longer than a hyphen.
+_AROUND_HYPHEN: Final = re.compile(r"(?<=\w) - (?=\w)")
 
 
 def plain(tokens: str) -> str:
     """Return words that are joined by one space as a printed book sets them: no space before a comma, and so on."""
     one_line = " ".join(tokens.replace("_", " ").split())
-    return _AFTER_OPENING.sub("", _BEFORE_CLOSING.sub("", one_line)).strip()
+    return _AROUND_HYPHEN.sub("-", _AFTER_OPENING.sub("", _BEFORE_CLOSING.sub("", one_line))).strip()

@@ -147,6 +147,7 @@ def test_events_are_counted_by_what_happens() -> None:
         ("You ’ve a face like a bill , sir .", "You’ve a face like a bill, sir."),
         ("Do n't go ; it 's late !", "Don't go; it's late!"),
         ("Mrs. Loveday ’s inn ( the _ Herrings _ )", "Mrs. Loveday’s inn (the Herrings)"),
+        ("Forty - four years -- or forty - five", "Forty-four years -- or forty-five"),
         ("a\nb\t c", "a b c"),
     ],
 )
