@@ -1,8 +1,14 @@
-"""What every kind of test may use: a clock that it sets."""
+"""What every kind of test may use: a clock that it sets; and Ctrl-C, wherever the tests run."""
 
+import signal
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
+
+def pytest_configure() -> None:
+    """Let the programs that tests start hear Ctrl-C: a shell's background jobs are born deaf, and all their children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class SettableClock:
