@@ -7,7 +7,7 @@ import pytest
 
 
 def pytest_configure() -> None:
-    """Let the programs that tests start hear Ctrl-C: a shell's background jobs are born deaf, and all their children."""
+    """Let the programs that tests start hear Ctrl-C: a shell's background jobs and their children are born deaf."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
