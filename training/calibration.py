@@ -1,7 +1,7 @@
 """How sure an event must be: the threshold that gives the best F1, folded into the weights.
 
 A classifier that learns likelihoods finds too few of what is rare: F1 is best at a threshold below one half (Lipton,
-Elkan and Naryanaswamy, ECML PKDD 2014). Moving the bias of the event's score is the same as moving the threshold,
+Elkan and Narayanaswamy, ECML PKDD 2014). Moving the bias of the event's score is the same as moving the threshold,
 and asks nothing of the engine or of upstream, which both compare two scores.
 """
 
@@ -30,7 +30,7 @@ SHIFTS = tuple(step / 4 for step in range(-4, 9))
 def event_shift(folder: Path, novels: Sequence[Novel]) -> float:
     """Return by how much to move the event's bias of the pack in `folder` for the best F1 on `novels`.
 
-    Of several that give it the least move.
+    Of several shifts that give it, the least. Raises `PackError` where the folder holds no pack.
     """
     pack = load_pack(folder, "cpu")
     weights = read_weights(folder, pack.manifest)

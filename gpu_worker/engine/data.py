@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gpu_worker.engine.errors import EngineError
 
+#: So many times as often "she" as "he" makes a name a woman's.
 _FAR_MORE = 4
 
 

@@ -183,20 +183,18 @@ def _wives(counts: Mapping[str, int]) -> dict[str, str]:
 
     A daughter is Miss Sowerby to some and Martha to most; her mother is hardly ever Susan alone.
     """
-    found = {}
-    surnames = {name.removeprefix("mrs. ") for name in counts if name.startswith("mrs. ") and name.count(" ") == 1}
-    misses = {name.rpartition(" ")[2] for name in counts if name.startswith("miss ")}
-    for surname in sorted(surnames - misses):
-        women = [
-            name
-            for name in counts
-            if name.endswith(f" {surname}")
-            and (first := name.removesuffix(f" {surname}")) in data.womens_names() - _OF_WOMEN
-            and counts[name] > counts.get(first, 0)
-        ]
-        if len(women) == 1:
-            found[f"mrs. {surname}"] = women[0]
-    return found
+    misses = {
+        " ".join(words[begin:])
+        for words in (name.split(" ") for name in counts if name.startswith("miss "))
+        for begin in range(1, len(words))
+    }
+    women: defaultdict[str, list[str]] = defaultdict(list)
+    for name, count in counts.items():
+        first, _, surname = name.partition(" ")
+        is_womans = first in data.womens_names() and first not in _OF_WOMEN
+        if is_womans and surname not in misses and count > counts.get(first, 0):
+            women[f"mrs. {surname}"].append(name)
+    return {wife: called[0] for wife, called in women.items() if wife in counts and len(called) == 1}
 
 
 class _FullNames:

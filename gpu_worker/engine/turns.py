@@ -79,6 +79,7 @@ def decide(
     """Return for each quote the index of the mention that speaks it, None where nobody can be named.
 
     `persons` tells for each mention whom it means, as far as names can; `evidence` has an entry for each quote.
+    `advance` hears the share of the quotes that are decided, and may raise to stop.
     """
     readings = [_Reading(-1, 0.0)]
     for index, (relation, seen) in enumerate(zip(relations(quotes, tokens), evidence, strict=True)):
