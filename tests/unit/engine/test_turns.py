@@ -109,6 +109,12 @@ def test_two_mentions_of_one_person_take_that_persons_turn() -> None:
     assert speakers(told, "“ Come ”", "“ No ”", "“ Why ”", persons=(7, 8, 7)) == [ANNA, ROBERT, 2]
 
 
+def test_the_shares_of_one_persons_mentions_add_up() -> None:
+    """Robert is the likeliest mention, and yet Anna, who is called by two, the likeliest person."""
+    told = Evidence(cued=False, mentions={ANNA: 0.0, ROBERT: 0.5, 2: 0.1}, quotes={})
+    assert speakers([told], "“ Come ”", persons=(7, 8, 7)) == [2]
+
+
 def test_an_earlier_quote_stands_for_its_speaker() -> None:
     like_the_first = Evidence(cued=False, mentions={CARLA: 0.0}, quotes={0: 9.0})
     told = [cue(ANNA, CARLA), like_the_first]
