@@ -111,7 +111,7 @@ def test_two_mentions_of_one_person_take_that_persons_turn() -> None:
 
 def test_the_shares_of_one_persons_mentions_add_up() -> None:
     """Robert is the likeliest mention, and yet Anna, who is called by two, the likeliest person."""
-    told = Evidence(cued=False, mentions={ANNA: 0.0, ROBERT: 0.5, 2: 0.1}, quotes={})
+    told = Evidence(cued=False, mentions={ROBERT: 0.5, ANNA: 0.0, 2: 0.1}, quotes={})
     assert speakers([told], "“ Come ”", persons=(7, 8, 7)) == [2]
 
 
