@@ -12,7 +12,7 @@ from gpu_worker.engine.analysis import Analysis
 from gpu_worker.engine.characters import Character
 from gpu_worker.engine.checkpoints import Checkpoints, Codec, NamesFound
 from gpu_worker.engine.document import Mention, Quote, Tagging, Task, Token
-from gpu_worker.engine.memory import returning_memory
+from gpu_worker.engine.memory import ask_for_huge_pages, returning_memory
 from gpu_worker.engine.options import Options
 from gpu_worker.engine.progress import Advance, Meter, Progress
 from gpu_worker.engine.tokens import read
@@ -43,6 +43,7 @@ class Engine:
         `gpu_worker.engine.pack.Precision`.
         Raises `PackError` where the folder holds no pack that this engine can run.
         """
+        ask_for_huge_pages()
         # Imported here, so that a caller who only looks at the types does not wait for torch and spaCy.
         from gpu_worker.engine import syntax
         from gpu_worker.engine.pack import Precision, load_pack

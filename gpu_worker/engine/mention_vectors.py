@@ -62,16 +62,17 @@ class MentionReader:
     """One document, as coreference's encoder reads it."""
 
     def __init__(self, tokens: Sequence[Token], network: CorefNetwork, *, compat: bool) -> None:
-        """Cut the document into windows.
+        """Cut the document into windows, the tagger's own.
 
-        A mention that crosses the edge of a window is read up to that edge. With `compat`, its last word is the one
-        at the same place in its first window as the true one has in the next, as upstream has it.
+        A mention that crosses the edge of a window is read up to that edge. With `compat`, windows after the first
+        hold one piece less, so mentions do cross edges, and the last word of one that does is the one at the same place
+        in its first window as the true one has in the next, as upstream has it.
         """
         self._network = network
         self._compat = compat
         self._pieces = network.tokenizer.split_all([token.word for token in tokens])
         sentences = np.fromiter((token.sentence for token in tokens), np.int64, len(tokens))
-        self._windows = windows.sentence_windows(sentences, self._pieces, carried=1)
+        self._windows = windows.sentence_windows(sentences, self._pieces, carried=int(compat))
         self._epsilons = _epsilons(self._windows) if compat else np.zeros(len(self._windows))
         self._number = {
             span: number

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
-from gpu_worker.engine.document import Mention
+from gpu_worker.engine import tagging
+from gpu_worker.engine.document import Mention, Task
 from gpu_worker.engine.mention_vectors import MentionReader
 from gpu_worker.engine.pack import Pack, load_pack
 from gpu_worker.engine.windows import MOST_PIECES
@@ -33,3 +36,24 @@ def test_a_mention_across_a_windows_edge_ends_there_but_in_compat_with_an_unrela
     assert not torch.allclose(crossing[1], third_word[1], atol=0.01)
     third_word, crossing, last_word = _first_and_last(pack, mentions, words, compat=True)
     torch.testing.assert_close(crossing[1], third_word[1])
+
+
+@pytest.mark.parametrize("compat", [False, True])
+def test_coreference_reads_the_taggers_windows_but_in_compat(pack: Pack, *, compat: bool) -> None:
+    short, long = "she saw her father .", "she saw her father and he saw her ."
+    filled = [short] * ((MOST_PIECES - 1 - len(long.split())) // len(short.split())) + [long]
+    sentences = [number for number, words in enumerate(2 * filled) for _ in words.split()]
+    tokens = [
+        replace(token, sentence=sentence)
+        for token, sentence in zip(tokens_of(" ".join(2 * filled)), sentences, strict=True)
+    ]
+    assert len(tokens) == 2 * (MOST_PIECES - 1)
+    reader = pack.shared_reader(tokens, compat=compat)
+    found = tagging.tag(
+        tokens, pack, tasks=frozenset({Task.ENTITY}), compat=compat, advance=lambda _: None, reader=reader
+    )
+    assert reader is not None
+    read: list[float] = []
+    with torch.inference_mode():
+        reader.read(found.mentions, read.append)
+    assert bool(read) == compat, "by default nothing is left to read, with compat the second window is"
