@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gpu_worker.engine import syntax
+from gpu_worker.engine import passages, syntax
 from gpu_worker.engine.document import Token
 from gpu_worker.engine.source import Source
 
@@ -38,7 +38,7 @@ def read(
     """
     source = Source.of(given, compat=compat)
     with nlp.memory_zone():
-        parse = syntax.parse(nlp, source.text, advance, second)
+        parse = passages.parse(nlp, source.text, advance, second)
         strings = _decode(parse.strings, nlp.vocab.strings)
         return assemble(source, parse, strings, compat=compat)
 

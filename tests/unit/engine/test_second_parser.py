@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from spacy.language import Language
 
-from gpu_worker.engine import syntax
+from gpu_worker.engine import passages, syntax
 from gpu_worker.engine.second_parser import SecondParser
 from gpu_worker.engine.syntax import Parse
 
@@ -52,10 +52,10 @@ def test_words_that_only_the_second_process_met_are_known_to_the_first(nlp: Lang
 def test_a_text_shared_by_two_processes_reads_as_by_one(
     nlp: Language, second: SecondParser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(syntax, "PASSAGE", 1_200)
+    monkeypatch.setattr(passages, "PASSAGE", 1_200)
     text = PASSAGE * 200
-    alone = syntax.parse(nlp, text, lambda _: None)
-    assert alike(syntax.parse(nlp, text, lambda _: None, second), alone)
+    alone = passages.parse(nlp, text, lambda _: None)
+    assert alike(passages.parse(nlp, text, lambda _: None, second), alone)
 
 
 def test_without_the_second_process_the_first_goes_on_alone(nlp: Language) -> None:
@@ -65,5 +65,5 @@ def test_without_the_second_process_the_first_goes_on_alone(nlp: Language) -> No
     second._process.kill()
     text = PASSAGE * 2_000
     killed = second._process
-    assert alike(syntax.parse(nlp, text, lambda _: None, second), syntax.parse(nlp, text, lambda _: None))
+    assert alike(passages.parse(nlp, text, lambda _: None, second), passages.parse(nlp, text, lambda _: None))
     assert killed.returncode is not None, "it is a zombie"

@@ -1,65 +1,7 @@
-from pathlib import Path
-
-import numpy as np
 import pytest
 from spacy.language import Language
 
-from gpu_worker.engine import UnreadableText, syntax
-
-TEXTS = Path("tests/parity/texts")
-
-
-@pytest.mark.parametrize("name", ["third_person", "with_header", "play_with_dashes"])
-@pytest.mark.parametrize("length", [700, 1_200])
-def test_passages_parse_as_the_whole_text_does(
-    nlp: Language, monkeypatch: pytest.MonkeyPatch, name: str, length: int
-) -> None:
-    text = (TEXTS / f"{name}.txt").read_text(encoding="utf-8")
-    whole = syntax.parse(nlp, text, lambda _: None)
-    monkeypatch.setattr(syntax, "PASSAGE", length)
-    monkeypatch.setattr(syntax, "OVERLAPS", (400, 800))
-    parts = syntax.parse(nlp, text, lambda _: None)
-    assert parts.says_the_same_as(whole)
-    assert np.array_equal(parts.onsets, whole.onsets)
-    assert np.array_equal(parts.sentence_starts, whole.sentence_starts)
-
-
-def test_passages_cover_the_text_and_begin_with_a_word() -> None:
-    text = "word " * 20_000
-    found = list(syntax.passages(text))
-    assert len(found) > 1
-    assert [start for start, _ in found] == [0, *(end for _, end in found[:-1])]
-    assert found[-1][1] == len(text)
-    assert all(text[start] == "w" for start, _ in found)
-
-
-def test_the_share_that_is_parsed_rises_to_the_whole(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(syntax, "PASSAGE", 100)
-    shares: list[float] = []
-    syntax.parse(nlp, "He came. She saw it. " * 30, shares.append)
-    assert shares == sorted(shares)
-    assert len(shares) > 3
-    assert shares[-1] == 1.0
-
-
-def test_marks_without_a_sentence_are_still_read_once(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(syntax, "PASSAGE", 500)
-    text = "; " * 2_000
-    parse = syntax.parse(nlp, text, lambda _: None)
-    assert parse.onsets.tolist() == list(range(0, len(text), 2))
-    assert ((parse.heads >= 0) & (parse.heads < len(parse))).all()
-
-
-def test_more_tokens_than_memory_is_meant_for_are_refused_while_they_are_read(
-    nlp: Language, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(syntax, "PASSAGE", 100)
-    monkeypatch.setattr(syntax, "MAX_TOKENS", 120)
-    shares: list[float] = []
-    with pytest.raises(UnreadableText, match=r"more than 120 words and marks, \S+ characters into it: split it"):
-        syntax.parse(nlp, "\N{WHALE} " * 2_000, shares.append)
-    assert shares
-    assert shares[-1] < 0.1
+from gpu_worker.engine import syntax
 
 
 def test_lemmas_are_not_remembered_for_ever(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
