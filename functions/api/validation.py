@@ -1,6 +1,6 @@
 """What is wrong with a request's fields, in sentences for its caller instead of pydantic's own words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -47,9 +47,15 @@ def validated(model: type[M], fields: Mapping[str, object]) -> M:
 
 
 def _refusal(error: ValidationError) -> Refusal:
-    wrong = error.errors(include_url=False, include_input=False)
+    wrong = _innermost(error.errors(include_url=False, include_input=False))
     more = f"; and {len(wrong) - MOST_NAMED} more" if len(wrong) > MOST_NAMED else ""
     return bad_request("; ".join(_sentence(one) for one in wrong[:MOST_NAMED]) + more)
+
+
+def _innermost(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out what is said of a list beside its own element, for pydantic then counts the list one too short."""
+    within = {error["loc"][:depth] for error in errors for depth in range(len(error["loc"]))}
+    return [error for error in errors if error["loc"] not in within]
 
 
 def _sentence(error: ErrorDetails) -> str:

@@ -28,6 +28,13 @@ def test_every_number_of_a_constraint_is_in_its_sentence() -> None:
     assert sentence(Query, {"limit": "x"}) == "limit: must be a whole number"
 
 
+def test_of_a_list_and_its_element_only_the_element_is_said_to_be_wrong() -> None:
+    empty = sentence(Submission, {"text": "A", "options": {"referential_gender_cats": [["he"], []]}})
+    assert empty == "options.referential_gender_cats.1: must have at least 1 element(s)"
+    two = sentence(Submission, {"text": "A", "options": {"referential_gender_cats": [[1], [2]]}})
+    assert two.count("must be a string") == 2
+
+
 def test_a_field_of_a_callers_own_naming_is_quoted_only_in_part() -> None:
     assert len(sentence(Submission, {"text": "A", "options": {"x" * 5000: 1}})) < 200
 
