@@ -76,7 +76,7 @@ def refine(
 ) -> None:
     """Train who speaks on, with quotes of more text that the best weights in OUT attribute first."""
     builder, start = _builder(encoder), Checkpoint(out).load_best()
-    packing.write_unscored(out / _READER, builder.foundation, start, encoder / "vocab.txt")
+    packing.write_unscored(out / _READER, builder.foundation, start, encoder / "vocab.txt", _read(data, "dev"))
     read = list(self_training.read_on(out / _READER, _read(data, "train").novels, _LOGGER.info))
     _train(replace(recipe.SECOND, steps=steps, seed=seed), builder, data, Checkpoint(out / _SECOND), read, start)
 

@@ -14,7 +14,8 @@ from torch import Tensor
 from gpu_worker.engine.manifest import Manifest, Source
 from gpu_worker.engine.pack import load_pack
 from gpu_worker.engine.upstream_layout import write_pack
-from training import calibration, evaluation
+from training import evaluation
+from training.calibration import Calibration, calibrate
 from training.checkpoint import State
 from training.evaluation import Scores, Split
 from training.networks import Foundation, Weights, own_layers_in, pack_weights
@@ -77,12 +78,9 @@ def write(
 
     `runs` made the weights, one going on from the other. Returns the scores on `test`.
     """
-    manifest, stored = write_unscored(folder, foundation, weights, vocabulary)
-    shift = calibration.event_shift(folder, dev.novels)
-    stored = calibration.shifted(stored, shift)
-    write_pack(folder, manifest, stored, folder / vocabulary.name)
+    manifest, stored, calibration = write_unscored(folder, foundation, weights, vocabulary, dev)
     pack = load_pack(folder, "cpu")
-    _write_story(folder / STORY, runs, shift, evaluation.evaluate(pack, dev))
+    _write_story(folder / STORY, runs, calibration, evaluation.evaluate(pack, dev))
     scores = evaluation.evaluate(pack, test)
     scored: Manifest = manifest.model_copy(update={"scores": scores})
     write_pack(folder, scored, stored, folder / vocabulary.name, beside=(STORY,))
@@ -90,15 +88,21 @@ def write(
 
 
 def write_unscored(
-    folder: Path, foundation: Foundation, weights: Weights, vocabulary: Path
-) -> tuple[Manifest, dict[str, Tensor]]:
-    """Write a pack that tells no scores into `folder`; return its manifest and its tensors."""
+    folder: Path, foundation: Foundation, weights: Weights, vocabulary: Path, dev: Split
+) -> tuple[Manifest, dict[str, Tensor], Calibration]:
+    """Write a pack that tells no scores into `folder`, calibrated on `dev`.
+
+    Returns its manifest, its tensors and how they were calibrated.
+    """
     stored = quantised(pack_weights(foundation, weights))
     manifest = foundation.manifest(own_layers_in(weights)).model_copy(
         update={"version": VERSION, "licence": _LICENCE, "attribution": _SOURCES, "caveats": _CAVEATS}
     )
     write_pack(folder, manifest, stored, vocabulary)
-    return manifest, stored
+    calibration = calibrate(folder, dev.novels)
+    stored = calibration.of(stored)
+    write_pack(folder, manifest, stored, folder / vocabulary.name)
+    return manifest, stored, calibration
 
 
 def quantised(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -116,7 +120,7 @@ def quantised(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return stored
 
 
-def _write_story(path: Path, runs: Sequence[Run], event_shift: float, dev: Scores) -> None:
+def _write_story(path: Path, runs: Sequence[Run], calibration: Calibration, dev: Scores) -> None:
     story = {
         "command": "make train",
         "runs": [
@@ -127,7 +131,7 @@ def _write_story(path: Path, runs: Sequence[Run], event_shift: float, dev: Score
             }
             for run in runs
         ],
-        "event_shift": event_shift,
+        "calibration": asdict(calibration),
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
         "versions": {"python": sys.version.split()[0], "torch": torch.__version__, "numpy": version("numpy")},
         "dev": dev,

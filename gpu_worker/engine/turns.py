@@ -17,9 +17,9 @@ from enum import Enum
 from gpu_worker.engine.document import Quote, Token
 from gpu_worker.engine.quotes import is_left_open
 
-#: What the network's scores are divided by before they become shares where no cue tells: it is too sure there, and what
+#: What the network's scores are divided by before they become shares where no cue tells: there it is too sure, and what
 #: it knows of turns would count twice.
-_TEMPERATURE = 4.0
+_TEMPERATURE = 2.0
 #: The least share of anyone, so that turns can outweigh any window.
 _LEAST_SHARE = 1e-3
 

@@ -28,7 +28,8 @@ def test_a_pack_loads_with_one_encoder_its_scores_and_its_story(tmp_path: Path) 
         (5, {"step": 6, "of": 9}),
         (7, {"step": 3, "of": 3}),
     ]
-    assert calibration.event_shift(folder, split.novels) == 0
+    assert calibration.event_shift(folder, split.novels) == 0, "it is in the weights already"
+    assert told["calibration"].keys() == {"event_shift", "temperature"}
     assert told["dev"] == scores
     files = upstream_layout.export(pack, tmp_path / "upstream")
     assert set(files) == set(Model)
@@ -40,7 +41,7 @@ def test_who_speaks_has_its_own_last_layers_in_a_pack_that_stores_the_first_once
     own = of_who_speaks(foundation, weights, own_layers=1)
     own = {name: tensor + 1 for name, tensor in own.items()}
     folder, vocabulary = tmp_path / "pack", tiny.write_vocabulary(tmp_path / "vocab.txt")
-    manifest, stored = packing.write_unscored(folder, foundation, {**weights, **own}, vocabulary)
+    manifest, stored, _ = packing.write_unscored(folder, foundation, {**weights, **own}, vocabulary, tiny.split())
     assert not [name for name in stored if name.startswith("encoder.speaker.") and "layer.1" not in name]
     assert manifest.models == {Model.TAGGER: "shared", Model.SPEAKER: "speaker", Model.COREF: "shared"}
     read = read_weights(folder, load_pack(folder, "cpu").manifest)
