@@ -61,6 +61,11 @@ class EncoderSizes(_Section):
 
         return EncoderShape(**self.model_dump(exclude={"begins_as", "own_layers"}))
 
+    def is_as_large_as(self, other: "EncoderSizes") -> bool:
+        """Tell whether both have the same sizes, whatever is their own."""
+        whole = {"begins_as": None, "own_layers": None}
+        return self.model_copy(update=whole) == other.model_copy(update=whole)
+
 
 class TagSets(_Section):
     """The tags of the tagger's two tag sets, in the order of their numbers."""
@@ -117,7 +122,7 @@ class Manifest(_Section):
         for name, sizes in self.encoders.items():
             if sizes.begins_as is not None:
                 base = self.encoders.get(sizes.begins_as)
-                if base is None or base.begins_as is not None or base.shape != sizes.shape:
+                if base is None or base.begins_as is not None or not base.is_as_large_as(sizes):
                     raise ValueError(f"{name} does not begin as a whole encoder of its own sizes")
         return self
 
