@@ -64,7 +64,6 @@ bench: $(VENV)/test ## measure the engine beside upstream BookNLP: BOOK=path/to/
 train: $(VENV)/run ## train the pack `mini` from public data, or go on with it: DATA=folder with the corpora PACK=where to
 	@$(BIN)/python -m training prepare --data "$(DATA)"
 	@$(BIN)/python -m training run --data "$(DATA)"
-	@$(BIN)/python -m training refine --data "$(DATA)"
 	@exec $(BIN)/python -m training pack --data "$(DATA)" --to "$(PACK)"
 
 lock: $(VENV)/test ## pin every dependency anew, by hash, from pyproject.toml

@@ -57,7 +57,6 @@ def pack_card(pack: "Installed") -> Table:
     if manifest is not None:
         encoders = [
             f"{name}: {sizes.layers} layers of {sizes.hidden}, {sizes.heads} heads"
-            + (f"; all but the last {sizes.own_layers} are those of {sizes.begins_as}" if sizes.begins_as else "")
             for name, sizes in manifest.encoders.items()
         ]
         sources = [

@@ -1,8 +1,6 @@
 """Train the pack `mini` from public data, or go on where a run stopped."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,21 +9,19 @@ import typer
 
 from gpu_worker.engine.manifest import TagSets, read_manifest
 from gpu_worker.engine.pack import load_pack
-from training import evaluation, litbank, packing, recipe, self_training, semcor, sources
+from training import evaluation, litbank, packing, semcor, sources
 from training.checkpoint import Checkpoint
 from training.evaluation import Scores, Split, headline
 from training.examples import Examples
-from training.litbank import Novel
-from training.networks import Builder, Foundation, Weights
+from training.networks import Builder, Foundation
 from training.recipe import Recipe
 from training.trainer import Progress, Rhythm, Trainer
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
+_DEFAULT = Recipe()
 _HOME = Path(".training")
 _DATA, _ENCODER, _OUT, _PACK = _HOME / "data", _HOME / "encoder", _HOME / "run", _HOME / "mini"
-#: Within the run's folder: the second run, and the pack that reads on for it.
-_SECOND, _READER = "second", "reader"
 _LOGGER = logging.getLogger("training")
 
 DataFolder = Annotated[Path, typer.Option(help="The folder with litbank/ and semcor/.")]
@@ -59,26 +55,18 @@ def run(
     data: DataFolder = _DATA,
     encoder: EncoderFolder = _ENCODER,
     out: RunFolder = _OUT,
-    steps: Annotated[int, typer.Option(help="How many steps to train in all.")] = recipe.FIRST.steps,
-    seed: Annotated[int, typer.Option(help="What all chance comes from.")] = recipe.FIRST.seed,
+    steps: Annotated[int, typer.Option(help="How many steps to train in all.")] = _DEFAULT.steps,
+    seed: Annotated[int, typer.Option(help="What all chance comes from.")] = _DEFAULT.seed,
 ) -> None:
-    """Train all tasks on what is annotated, from the last checkpoint in OUT where there is one."""
-    _train(replace(recipe.FIRST, steps=steps, seed=seed), _builder(encoder), data, Checkpoint(out))
-
-
-@app.command()
-def refine(
-    data: DataFolder = _DATA,
-    encoder: EncoderFolder = _ENCODER,
-    out: RunFolder = _OUT,
-    steps: Annotated[int, typer.Option(help="How many steps to train in all.")] = recipe.SECOND.steps,
-    seed: Annotated[int, typer.Option(help="What all chance comes from.")] = recipe.SECOND.seed,
-) -> None:
-    """Train who speaks on, with quotes of more text that the best weights in OUT attribute first."""
-    builder, start = _builder(encoder), Checkpoint(out).load_best()
-    packing.write_unscored(out / _READER, builder.foundation, start, encoder / "vocab.txt", _read(data, "dev"))
-    read = list(self_training.read_on(out / _READER, _read(data, "train").novels, _LOGGER.info))
-    _train(replace(recipe.SECOND, steps=steps, seed=seed), builder, data, Checkpoint(out / _SECOND), read, start)
+    """Train, from the last checkpoint in OUT where there is one."""
+    recipe = Recipe(steps=steps, seed=seed)
+    _compute_alike()
+    builder = Builder(Foundation.read(encoder, _tag_sets()), _device(), _dtype(_device()))
+    train = _read(data, "train")
+    examples = Examples(train.novels, train.brown, builder, recipe)
+    trainer = Trainer(builder, examples, _read(data, "dev"), recipe, Checkpoint(out))
+    _LOGGER.info("step %d of %d, on %s in %s", trainer.step, steps, _device(), _dtype(_device()))
+    trainer.run(Rhythm(), lambda progress: _report(progress, steps), _scored)
 
 
 @app.command()
@@ -88,13 +76,13 @@ def pack(
     out: RunFolder = _OUT,
     to: Annotated[Path, typer.Option(help="The folder to write the pack into.")] = _PACK,
 ) -> None:
-    """Write the best weights of both runs in OUT as a pack: calibrated on the dev split, scored on the test split."""
+    """Write the best weights of the run in OUT as a pack: calibrated on the dev split, scored on the test split."""
     foundation = Foundation.read(encoder, _tag_sets())
-    checkpoints = Checkpoint(out), Checkpoint(out / _SECOND)
-    weights = {name: tensor for each in checkpoints for name, tensor in each.load_best().items()}
-    runs = [packing.Run(*each.story()) for each in checkpoints]
+    checkpoint = Checkpoint(out)
+    recipe, state = checkpoint.story()
+    weights, vocabulary = checkpoint.load_best(), encoder / "vocab.txt"
     dev, test = _read(data, "dev"), _read(data, "test")
-    scores = packing.write(to, foundation, weights, encoder / "vocab.txt", dev, test, runs)
+    scores = packing.write(to, foundation, weights, vocabulary, dev, test, recipe, state)
     _LOGGER.info("test: %s", scores)
     _LOGGER.info("the pack is in %s", to)
 
@@ -108,26 +96,6 @@ def score(
     """Score any pack on a split, as the run does."""
     scores = evaluation.evaluate(load_pack(folder), _read(data, split))
     _LOGGER.info("%s: %s", split, scores)
-
-
-def _train(
-    chosen: Recipe,
-    builder: Builder,
-    data: Path,
-    checkpoint: Checkpoint,
-    read: Sequence[Novel] = (),
-    start: Weights | None = None,
-) -> None:
-    _compute_alike()
-    train = _read(data, "train")
-    examples = Examples(train.novels, train.brown, builder, chosen, read)
-    trainer = Trainer(builder, examples, _read(data, "dev"), chosen, checkpoint, start)
-    _LOGGER.info("step %d of %d, on %s in %s", trainer.step, chosen.steps, _device(), _dtype(_device()))
-    trainer.run(Rhythm(), lambda progress: _report(progress, chosen.steps), _scored)
-
-
-def _builder(encoder: Path) -> Builder:
-    return Builder(Foundation.read(encoder, _tag_sets()), _device(), _dtype(_device()))
 
 
 def _read(data: Path, split: str) -> Split:

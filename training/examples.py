@@ -93,17 +93,8 @@ Step = NovelStep | BrownStep | QuoteStep
 class Examples:
     """The training texts, ready to be cut into steps."""
 
-    def __init__(
-        self,
-        novels: Sequence[Novel],
-        brown: Sequence[BrownText],
-        builder: Builder,
-        recipe: Recipe,
-        read: Sequence[Novel] = (),
-    ) -> None:
-        """Take the annotated texts, and those whose quotes alone are learnt, as the engine `read` them."""
+    def __init__(self, novels: Sequence[Novel], brown: Sequence[BrownText], builder: Builder, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._read = read
         self._novels = [_novel_text(novel, builder) for novel in novels]
         self._brown = [_brown_tags(text, builder) for text in brown]
         tokenizer = builder.tokenizers[Model.TAGGER]
@@ -141,22 +132,16 @@ class Examples:
 
     def _quote_steps(self, rng: random.Random) -> list[Step]:
         recipe = self._recipe
-        asked = self._questions([text.novel for text in self._novels], rng)
-        more = self._questions(self._read, rng)
-        asked += rng.sample(more, min(len(more), round(recipe.read_quotes * len(asked))))
+        asked: list[Question] = []
+        for text in self._novels:
+            novel = text.novel
+            if rng.random() < recipe.without_cues:
+                novel = without_cues(novel, rng.random(), rng)
+            asked += speaker_loss.questions(novel, self._speaker)
         rng.shuffle(asked)
         asked.sort(key=lambda question: question.length // 32)
         size = recipe.quotes_a_step
         return [QuoteStep(asked[start : start + size]) for start in range(0, len(asked), size)]
-
-    def _questions(self, novels: Sequence[Novel], rng: random.Random) -> list[Question]:
-        asked: list[Question] = []
-        for novel in novels:
-            heard = novel
-            if rng.random() < self._recipe.without_cues:
-                heard = without_cues(novel, rng.random(), rng)
-            asked += speaker_loss.questions(heard, self._speaker)
-        return asked
 
     def _stretches(self, text: Text, rng: random.Random) -> Iterator[Stretch]:
         """Yield consecutive windows, of one length for the whole text, about as many as a step should read."""

@@ -36,8 +36,6 @@ class Novel:
     speakers: list[str | None]
     #: The share of the words whose paragraph is known.
     aligned: float
-    #: What comes after the annotated words, as far as it is at hand.
-    rest: str = ""
 
 
 def read_split(folder: Path, split: str) -> list[Novel]:
@@ -67,7 +65,6 @@ def read_novel(folder: Path, name: str) -> Novel:
         [Quote(start, end) for start, end, _ in spoken],
         [speaker or None for _, _, speaker in spoken],
         alignment.aligned,
-        alignment.rest,
     )
 
 

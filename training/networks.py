@@ -2,8 +2,7 @@
 
 Nothing of a model is defined here: every step builds `TaggerNetwork`, `SpeakerNetwork` and `CorefNetwork` anew over
 the parameters as they are, which costs a hundredth of the step, and gradients flow through what the engine computes.
-All three share one encoder, but for last layers that who speaks may have to itself. Its table of words stays as it was;
-only the tokens that BookNLP adds are learnt.
+All three share one encoder. Its table of words stays as it was; only the tokens that BookNLP adds are learnt.
 """
 
 import json
@@ -28,8 +27,8 @@ from gpu_worker.engine.wordpiece import WordPiece
 from training.errors import DataError
 from training.recurrent import TrainableBiLstm
 
-#: The encoders' names in a pack: the one that all tasks share, and that of who speaks where it has layers of its own.
-SHARED, SPEAKER = "shared", "speaker"
+#: The encoder's name in the pack.
+SHARED = "shared"
 _WORDS = "embeddings.word_embeddings.weight"
 #: The learnt rows after the vocabulary, for all models together.
 ADDED = "added_embeddings"
@@ -91,24 +90,16 @@ class Foundation:
         }
         return {**made, Model.COREF: made[Model.TAGGER]}
 
-    def manifest(self, own_layers: int = 0) -> Manifest:
-        """Return the manifest of a pack with these sizes, without files or scores.
-
-        `own_layers` are the last layers that who speaks has to itself.
-        """
-        encoders = {SHARED: EncoderSizes(**asdict(self.shape))}
-        models = dict.fromkeys(Model, SHARED)
-        if own_layers:
-            encoders[SPEAKER] = EncoderSizes(**asdict(self.shape), begins_as=SHARED, own_layers=own_layers)
-            models[Model.SPEAKER] = SPEAKER
+    def manifest(self) -> Manifest:
+        """Return the manifest of a pack with these sizes, without files or scores."""
         return Manifest(
             format="bookjob-pack/1",
             name="mini",
             version="0",
             licence="none",
             files={},
-            encoders=encoders,
-            models=models,
+            encoders={SHARED: EncoderSizes(**asdict(self.shape))},
+            models=dict.fromkeys(Model, SHARED),
             tag_sets=self.tag_sets,
         )
 
@@ -127,19 +118,6 @@ class Foundation:
             )
             weights |= {f"{model}.{name}": _random(name, shape, generator) for name, shape in shapes.items()}
         return weights
-
-
-def of_who_speaks(foundation: Foundation, weights: Weights, own_layers: int) -> dict[str, Tensor]:
-    """Return copies of what of `weights` is learnt for who speaks alone: the head, and the encoder's last layers."""
-    head = {name: tensor.clone() for name, tensor in weights.items() if name.startswith(f"{Model.SPEAKER}.")}
-    layers = layout.last_layers(foundation.shape, own_layers)
-    return head | {f"encoder.{SPEAKER}.{name}": weights[f"encoder.{SHARED}.{name}"].clone() for name in layers}
-
-
-def own_layers_in(weights: Weights) -> int:
-    """Return how many of the encoder's layers who speaks has to itself."""
-    prefix = f"encoder.{SPEAKER}.encoder.layer."
-    return len({name.removeprefix(prefix).partition(".")[0] for name in weights if name.startswith(prefix)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +151,12 @@ class Builder:
         """Return a pack for the engine to run, in f32, with the weights as they are now."""
         still = {name: tensor.detach() for name, tensor in weights.items()}
         built = self._build(still, torch.float32, 0.0, BiLstm)
-        manifest = self.foundation.manifest(own_layers_in(weights))
+        manifest = self.foundation.manifest()
         return Pack(Path(), manifest, self.device, Precision.F32, built.tagger, built.speaker, built.coref)
 
     def _build(self, weights: Weights, dtype: torch.dtype, dropout: float, recurrent: type[Recurrent]) -> Networks:
-        shared = {_WORDS: torch.cat((self._words, weights[ADDED])), **_under(weights, f"encoder.{SHARED}")}
-        encoder = speakers = Encoder(shared, self.foundation.shape, dtype, dropout=dropout)
-        if own := _under(weights, f"encoder.{SPEAKER}"):
-            speakers = Encoder({**shared, **own}, self.foundation.shape, dtype, dropout=dropout)
+        own = {_WORDS: torch.cat((self._words, weights[ADDED])), **_under(weights, f"encoder.{SHARED}")}
+        encoder = Encoder(own, self.foundation.shape, dtype, dropout=dropout)
         return Networks(
             TaggerNetwork(
                 encoder,
@@ -190,7 +166,7 @@ class Builder:
                 supersense_tags=self._supersense_tags,
                 recurrent=recurrent,
             ),
-            SpeakerNetwork(speakers, self.tokenizers[Model.SPEAKER], _under(weights, Model.SPEAKER)),
+            SpeakerNetwork(encoder, self.tokenizers[Model.SPEAKER], _under(weights, Model.SPEAKER)),
             CorefNetwork(encoder, self.tokenizers[Model.COREF], _under(weights, Model.COREF)),
         )
 

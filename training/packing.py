@@ -3,8 +3,8 @@
 import json
 import platform
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,16 +14,15 @@ from torch import Tensor
 from gpu_worker.engine.manifest import Manifest, Source
 from gpu_worker.engine.pack import load_pack
 from gpu_worker.engine.upstream_layout import write_pack
-from training import evaluation
-from training.calibration import Calibration, calibrate
+from training import calibration, evaluation
 from training.checkpoint import State
 from training.evaluation import Scores, Split
-from training.networks import Foundation, Weights, own_layers_in, pack_weights
+from training.networks import Foundation, Weights, pack_weights
 from training.recipe import Recipe
 
 #: How the run went, beside the weights.
 STORY = "training.json"
-VERSION = "0.4"
+VERSION = "0.3"
 
 #: A matrix with fewer numbers stays f16: it would save nothing worth its rounding.
 _SMALLEST = 8_192
@@ -57,14 +56,6 @@ _SOURCES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One run, of which the best weights were kept."""
-
-    recipe: Recipe
-    state: State
-
-
 def write(
     folder: Path,
     foundation: Foundation,
@@ -72,37 +63,27 @@ def write(
     vocabulary: Path,
     dev: Split,
     test: Split,
-    runs: Sequence[Run],
+    recipe: Recipe,
+    state: State,
 ) -> Scores:
     """Write the pack into `folder`: calibrated on `dev` and scored on both as it is read back.
 
-    `runs` made the weights, one going on from the other. Returns the scores on `test`.
+    Returns the scores on `test`.
     """
-    manifest, stored, calibration = write_unscored(folder, foundation, weights, vocabulary, dev)
+    stored = quantised(pack_weights(foundation, weights))
+    manifest = foundation.manifest().model_copy(
+        update={"version": VERSION, "licence": _LICENCE, "attribution": _SOURCES, "caveats": _CAVEATS}
+    )
+    write_pack(folder, manifest, stored, vocabulary)
+    shift = calibration.event_shift(folder, dev.novels)
+    stored = calibration.shifted(stored, shift)
+    write_pack(folder, manifest, stored, folder / vocabulary.name)
     pack = load_pack(folder, "cpu")
-    _write_story(folder / STORY, runs, calibration, evaluation.evaluate(pack, dev))
+    _write_story(folder / STORY, recipe, state, shift, evaluation.evaluate(pack, dev))
     scores = evaluation.evaluate(pack, test)
     scored: Manifest = manifest.model_copy(update={"scores": scores})
     write_pack(folder, scored, stored, folder / vocabulary.name, beside=(STORY,))
     return scores
-
-
-def write_unscored(
-    folder: Path, foundation: Foundation, weights: Weights, vocabulary: Path, dev: Split
-) -> tuple[Manifest, dict[str, Tensor], Calibration]:
-    """Write a pack that tells no scores into `folder`, calibrated on `dev`.
-
-    Returns its manifest, its tensors and how they were calibrated.
-    """
-    stored = quantised(pack_weights(foundation, weights))
-    manifest = foundation.manifest(own_layers_in(weights)).model_copy(
-        update={"version": VERSION, "licence": _LICENCE, "attribution": _SOURCES, "caveats": _CAVEATS}
-    )
-    write_pack(folder, manifest, stored, vocabulary)
-    calibration = calibrate(folder, dev.novels)
-    stored = calibration.of(stored)
-    write_pack(folder, manifest, stored, folder / vocabulary.name)
-    return manifest, stored, calibration
 
 
 def quantised(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -120,18 +101,13 @@ def quantised(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return stored
 
 
-def _write_story(path: Path, runs: Sequence[Run], calibration: Calibration, dev: Scores) -> None:
+def _write_story(path: Path, recipe: Recipe, state: State, event_shift: float, dev: Scores) -> None:
     story = {
         "command": "make train",
-        "runs": [
-            {
-                "recipe": asdict(run.recipe),
-                "kept": {"step": run.state.best_step, "of": run.state.step},
-                "cpu_hours": round(run.state.cpu_seconds / 3600, 2),
-            }
-            for run in runs
-        ],
-        "calibration": asdict(calibration),
+        "recipe": asdict(recipe),
+        "kept": {"step": state.best_step, "of": state.step},
+        "event_shift": event_shift,
+        "cpu_hours": round(state.cpu_seconds / 3600, 2),
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
         "versions": {"python": sys.version.split()[0], "torch": torch.__version__, "numpy": version("numpy")},
         "dev": dev,

@@ -20,13 +20,11 @@ _MOST_SKIPPED = 400
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """Each word's paragraph, counted from 0, how much of the text they are known for, and what follows."""
+    """Each word's paragraph, counted from 0, and how much of the text they are known for."""
 
     paragraphs: list[int]
     #: The share of the words that were found in the original.
     aligned: float
-    #: The original's paragraphs after the last that was found.
-    rest: str
 
 
 def align(words: Sequence[str], original: str) -> Alignment:
@@ -42,8 +40,7 @@ def align(words: Sequence[str], original: str) -> Alignment:
         now = max(now, found.get(index, now))
         paragraphs.append(now)
     first = paragraphs[0] if paragraphs else 0
-    rest = "\n\n".join(_BLANK_LINE.split(original)[now + 1 :])
-    return Alignment([paragraph - first for paragraph in paragraphs], len(found) / max(len(words), 1), rest)
+    return Alignment([paragraph - first for paragraph in paragraphs], len(found) / max(len(words), 1))
 
 
 def _parts(words: Sequence[str]) -> tuple[list[str], list[int]]:

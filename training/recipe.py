@@ -20,8 +20,6 @@ class Recipe:
     #: Pieces and quotes that a step reads.
     pieces: int = 1_330
     quotes_a_step: int = 12
-    #: For each annotated quote, how many that the engine attributed by itself.
-    read_quotes: float = 0.0
     #: The share of novels whose cues are thinned out before their quotes are asked about.
     without_cues: float = 0.5
     #: The learning rates of the encoder's last layer and of the heads; each layer learns less than the one above it.
@@ -40,28 +38,7 @@ class Recipe:
     coref_weight: float = 1.0
     supersense_weight: float = 2.5
     speaker_weight: float = 1.0
-    #: How many of the encoder's last layers are learnt for who speaks alone, with all else kept as it is; 0 where
-    #: everything is learnt, for all tasks.
-    own_layers: int = 0
 
     def rate(self, step: int) -> float:
         """Return the factor of all learning rates at `step`, from 1 on: a short rise, then a straight fall to 2 %."""
         return min(1.0, step / self.warmup) * max(0.02, 1 - step / self.steps)
-
-
-#: Learns all tasks from what is annotated.
-FIRST = Recipe()
-
-#: Goes on from there: who speaks, from more quotes, which the first run's weights attributed.
-SECOND = Recipe(
-    steps=1_500,
-    novels=0,
-    brown=0,
-    quotes=1,
-    read_quotes=1.0,
-    own_layers=5,
-    encoder_rate=1.5e-4,
-    head_rate=7.5e-4,
-    warmup=50,
-    averaging=0.995,
-)

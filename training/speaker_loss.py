@@ -55,29 +55,16 @@ def questions(novel: Novel, network: SpeakerNetwork) -> list[Question]:
 
 def loss(network: SpeakerNetwork, asked: Sequence[Question]) -> Tensor:
     """Return the mean loss a quote."""
-    return unlikeliness(*table(network, asked))
-
-
-def table(network: SpeakerNetwork, asked: Sequence[Question]) -> tuple[Tensor, Tensor]:
-    """Return the scores of each quote's candidates, `[quotes, most candidates]`, and which of them are right.
-
-    Where a quote has fewer candidates the score is minus infinity.
-    """
     pieces, shifted = _end_to_end(asked)
     scores = speakers.scores(shifted, pieces, network)
     counts = np.array([len(question.right) for question in asked])
     real = torch.from_numpy(np.arange(counts.max()) < counts[:, None]).to(scores.device)
-    filled = scores.new_full(real.shape, -torch.inf)
-    filled[real] = scores
-    right = torch.zeros_like(real)
-    right[real] = torch.from_numpy(np.concatenate([question.right for question in asked])).to(scores.device)
-    return filled, right
-
-
-def unlikeliness(scores: Tensor, right: Tensor) -> Tensor:
-    """Return how unlikely a quote's right candidates are in the mean; takes what `table` returns."""
-    kept = scores.masked_fill(~right, -torch.inf)
-    return (torch.logsumexp(scores, 1) - torch.logsumexp(kept, 1)).mean()
+    table = scores.new_full(real.shape, -torch.inf)
+    table[real] = scores
+    right = torch.from_numpy(np.concatenate([question.right for question in asked])).to(scores.device)
+    kept = table.new_full(real.shape, -torch.inf)
+    kept[real] = torch.where(right, scores, scores.new_tensor(-torch.inf))
+    return (torch.logsumexp(table, 1) - torch.logsumexp(kept, 1)).mean()
 
 
 def _end_to_end(asked: Sequence[Question]) -> tuple[Integers, list[Window]]:

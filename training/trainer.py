@@ -6,7 +6,6 @@ the point at which the tasks' scores on the dev split are best on the whole.
 """
 
 import itertools
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,11 +19,8 @@ from training import evaluation, objective
 from training.checkpoint import Checkpoint, State
 from training.evaluation import Scores, Split
 from training.examples import Examples, Step
-from training.networks import ADDED, Builder, Weights, of_who_speaks
+from training.networks import ADDED, SHARED, Builder
 from training.recipe import Recipe
-
-#: The name of a weight in an encoder's layer.
-_LAYER = re.compile(r"encoder\.\w+\.encoder\.layer\.(?P<layer>\d+)\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +50,18 @@ class Trainer:
     """One run of a recipe."""
 
     def __init__(
-        self,
-        builder: Builder,
-        examples: Examples,
-        dev: Split,
-        recipe: Recipe,
-        checkpoint: Checkpoint,
-        start: Weights | None = None,
+        self, builder: Builder, examples: Examples, dev: Split, recipe: Recipe, checkpoint: Checkpoint
     ) -> None:
-        """Begin with the weights `start`, random ones if there are none, or where `checkpoint` ends.
-
-        Raises `CheckpointError` where that is of another recipe.
-        """
+        """Begin anew, or where `checkpoint` ends; raises `CheckpointError` where that is of another recipe."""
         self._builder = builder
         self._recipe = recipe
         self._examples = examples
         self._dev = dev
         self._checkpoint = checkpoint
-        start = start or builder.foundation.fresh(recipe.seed)
-        learnt = of_who_speaks(builder.foundation, start, recipe.own_layers) if recipe.own_layers else start
-        self._weights = {name: tensor.to(builder.device).requires_grad_() for name, tensor in learnt.items()}
-        self._kept = {name: tensor.to(builder.device) for name, tensor in start.items() if name not in learnt}
+        self._weights = {
+            name: tensor.to(builder.device).requires_grad_()
+            for name, tensor in builder.foundation.fresh(recipe.seed).items()
+        }
         self._optimizer = AdamW(_groups(self._weights, builder.foundation.shape.layers, recipe), fused=True)
         self._averaged = {name: tensor.detach().clone() for name, tensor in self._weights.items()}
         self._state = State()
@@ -122,7 +109,7 @@ class Trainer:
         rng = np.random.default_rng((recipe.seed, number))
         for group in self._optimizer.param_groups:
             group["lr"] = group["full_rate"] * recipe.rate(number)
-        networks = self._builder.in_training({**self._kept, **self._weights}, dropout=recipe.dropout)
+        networks = self._builder.in_training(self._weights, dropout=recipe.dropout)
         losses = objective.losses(networks, step, recipe, rng)
         self._optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]  # in torch
@@ -139,7 +126,7 @@ class Trainer:
         torch._foreach_lerp_(averaged, [weight.detach() for weight in self._weights.values()], share)
 
     def _evaluate(self) -> Scores:
-        scores = evaluation.evaluate(self._builder.pack({**self._kept, **self._averaged}), self._dev)
+        scores = evaluation.evaluate(self._builder.pack(self._averaged), self._dev)
         merit = sum(evaluation.headline(scores).values())
         if merit > self._state.best_merit:
             self._state.best_merit, self._state.best_step = merit, self._state.step
@@ -172,8 +159,9 @@ def _groups(weights: Mapping[str, Tensor], layers: int, recipe: Recipe) -> list[
 
 
 def _full_rate(name: str, layers: int, recipe: Recipe) -> float:
-    if found := _LAYER.match(name):
-        depth = layers - 1 - int(found["layer"])
+    layer_prefix = f"encoder.{SHARED}.encoder.layer."
+    if name.startswith(layer_prefix):
+        depth = layers - 1 - int(name.removeprefix(layer_prefix).partition(".")[0])
         return recipe.encoder_rate * recipe.layer_decay**depth
     if name.startswith("encoder."):
         return recipe.encoder_rate * recipe.layer_decay**layers

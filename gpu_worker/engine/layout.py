@@ -44,21 +44,14 @@ ADDED_TOKENS = {
 
 def encoder(shape: "EncoderShape", vocabulary: int) -> Shapes:
     """Return the weights of a BERT encoder; its pooler is left out, for nothing reads it."""
-    hidden = shape.hidden
-    return {
+    hidden, inner = shape.hidden, shape.intermediate
+    shapes: Shapes = {
         "embeddings.word_embeddings.weight": (vocabulary, hidden),
         "embeddings.position_embeddings.weight": (POSITIONS, hidden),
         "embeddings.token_type_embeddings.weight": (2, hidden),
         **_norm("embeddings.LayerNorm", hidden),
-        **last_layers(shape, shape.layers),
     }
-
-
-def last_layers(shape: "EncoderShape", count: int) -> Shapes:
-    """Return the weights of a BERT encoder's last `count` layers."""
-    hidden, inner = shape.hidden, shape.intermediate
-    shapes: Shapes = {}
-    for index in range(shape.layers - count, shape.layers):
+    for index in range(shape.layers):
         layer = f"encoder.layer.{index}"
         for part in ("query", "key", "value"):
             shapes |= _linear(f"{layer}.attention.self.{part}", hidden, hidden)

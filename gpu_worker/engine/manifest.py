@@ -33,25 +33,18 @@ class PackFile(_Section):
 
 
 class EncoderSizes(_Section):
-    """The sizes of a BERT encoder, as in its `config.json`, and what of it another encoder has too."""
+    """The sizes of a BERT encoder, as in its `config.json`."""
 
     layers: PositiveInt
     hidden: PositiveInt
     heads: PositiveInt
     intermediate: PositiveInt
     layer_norm_epsilon: float = 1e-12
-    #: The encoder that this one is but for its last layers, and how many these are; None where all of it is its own.
-    begins_as: str | None = None
-    own_layers: PositiveInt | None = None
 
     @model_validator(mode="after")
-    def _possible(self) -> Self:
+    def _divisible(self) -> Self:
         if self.hidden % self.heads:
             raise ValueError(f"{self.heads} heads cannot share {self.hidden} numbers evenly")
-        if (self.begins_as is None) != (self.own_layers is None):
-            raise ValueError("an encoder that begins as another tells how many layers are its own")
-        if self.own_layers is not None and self.own_layers > self.layers:
-            raise ValueError(f"of {self.layers} layers {self.own_layers} cannot be its own")
         return self
 
     @property
@@ -59,12 +52,7 @@ class EncoderSizes(_Section):
         """These sizes as the encoder takes them."""
         from gpu_worker.engine.encoder import EncoderShape
 
-        return EncoderShape(**self.model_dump(exclude={"begins_as", "own_layers"}))
-
-    def is_as_large_as(self, other: "EncoderSizes") -> bool:
-        """Tell whether both have the same sizes, whatever is their own."""
-        whole = {"begins_as": None, "own_layers": None}
-        return self.model_copy(update=whole) == other.model_copy(update=whole)
+        return EncoderShape(**self.model_dump())
 
 
 class TagSets(_Section):
@@ -116,15 +104,6 @@ class Manifest(_Section):
     #: What to know before comparing the scores with others.
     caveats: tuple[str, ...] = ()
     attribution: tuple[Source, ...] = ()
-
-    @model_validator(mode="after")
-    def _built_on_whole_encoders(self) -> Self:
-        for name, sizes in self.encoders.items():
-            if sizes.begins_as is not None:
-                base = self.encoders.get(sizes.begins_as)
-                if base is None or base.begins_as is not None or not base.is_as_large_as(sizes):
-                    raise ValueError(f"{name} does not begin as a whole encoder of its own sizes")
-        return self
 
     def encoder_of(self, model: Model) -> EncoderSizes:
         """Return the sizes of the encoder that `model` reads."""

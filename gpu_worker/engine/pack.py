@@ -23,15 +23,7 @@ from gpu_worker.engine.document import Token
 from gpu_worker.engine.encoder import Encoder
 from gpu_worker.engine.errors import PackError
 from gpu_worker.engine.layout import ADDED_TOKENS, Model
-from gpu_worker.engine.manifest import (
-    MANIFEST,
-    VOCABULARY,
-    WEIGHTS,
-    EncoderSizes,
-    Manifest,
-    check_files,
-    read_manifest,
-)
+from gpu_worker.engine.manifest import MANIFEST, VOCABULARY, WEIGHTS, Manifest, check_files, read_manifest
 from gpu_worker.engine.mention_vectors import MentionReader
 from gpu_worker.engine.networks import CorefNetwork, SpeakerNetwork, TaggerNetwork
 from gpu_worker.engine.wordpiece import CAPITALISED, SPECIAL, WordPiece
@@ -142,8 +134,7 @@ def load_pack(folder: Path, device: torch.device | str | None = None, precision:
 def read_weights(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
     """Return the pack's tensors in f32, checked against the models' shapes; raises `PackError`.
 
-    Names are `encoder.<encoder>.<BERT's name>`, `<model>.<upstream's name>` and `<model>.added_embeddings`. Each
-    encoder is whole: one that begins as another has that one's tensors, stored once, under its own name too.
+    Names are `encoder.<encoder>.<BERT's name>`, `<model>.<upstream's name>` and `<model>.added_embeddings`.
     """
     try:
         stored = load_file(folder / WEIGHTS)
@@ -155,16 +146,9 @@ def read_weights(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
         what = "lacks the tensor" if name in expected else "holds a tensor that no model has:"
         raise PackError(f"{folder / WEIGHTS} {what} {name}")
     try:
-        weights = {name: _widened(stored, name, shape) for name, shape in expected.items()}
+        return {name: _widened(stored, name, shape) for name, shape in expected.items()}
     except ValueError as error:
         raise PackError(f"{folder / WEIGHTS}: {error}") from error
-    for name, sizes in manifest.encoders.items():
-        if sizes.begins_as is not None:
-            base = _under(weights, f"encoder.{sizes.begins_as}")
-            weights |= {
-                f"encoder.{name}.{key}": tensor for key, tensor in (base | _under(weights, f"encoder.{name}")).items()
-            }
-    return weights
 
 
 def expected_shapes(manifest: Manifest, vocabulary: int) -> dict[str, tuple[int, ...]]:
@@ -172,7 +156,7 @@ def expected_shapes(manifest: Manifest, vocabulary: int) -> dict[str, tuple[int,
     shapes = {
         f"encoder.{name}.{key}": shape
         for name, sizes in manifest.encoders.items()
-        for key, shape in _stored_of(sizes, vocabulary).items()
+        for key, shape in layout.encoder(sizes.shape, vocabulary).items()
     }
     for model in Model:
         sizes = manifest.encoder_of(model)
@@ -185,12 +169,6 @@ def expected_shapes(manifest: Manifest, vocabulary: int) -> dict[str, tuple[int,
         own["added_embeddings"] = (len(ADDED_TOKENS[model]), sizes.hidden)
         shapes |= {f"{model}.{key}": shape for key, shape in own.items()}
     return shapes
-
-
-def _stored_of(sizes: EncoderSizes, vocabulary: int) -> layout.Shapes:
-    if sizes.own_layers is not None:
-        return layout.last_layers(sizes.shape, sizes.own_layers)
-    return layout.encoder(sizes.shape, vocabulary)
 
 
 def read_vocabulary(folder: Path) -> dict[str, int]:

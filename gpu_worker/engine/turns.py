@@ -17,9 +17,8 @@ from enum import Enum
 from gpu_worker.engine.document import Quote, Token
 from gpu_worker.engine.quotes import is_left_open
 
-#: What the network's scores are divided by before they become shares where no cue tells: there it is too sure, and what
-#: it knows of turns would count twice.
-_TEMPERATURE = 2.0
+#: What the network's scores are divided by before they become shares: it is too sure, most where no cue tells.
+_TEMPERATURE_CUED, _TEMPERATURE = 2.5, 4.0
 #: The least share of anyone, so that turns can outweigh any window.
 _LEAST_SHARE = 1e-3
 
@@ -130,7 +129,7 @@ def _continued(reading: _Reading, relation: Relation, seen: Evidence, persons: S
 
 def _shares(seen: Evidence, reading: _Reading) -> Iterator[tuple[int, float]]:
     """Yield mentions and the share of each; an earlier quote stands for whoever speaks it in this reading."""
-    temperature = 1.0 if seen.cued else _TEMPERATURE
+    temperature = _TEMPERATURE_CUED if seen.cued else _TEMPERATURE
     most = max((*seen.mentions.values(), *seen.quotes.values()), default=0.0)
     sizes = {mention: math.exp((score - most) / temperature) for mention, score in seen.mentions.items()}
     of_quotes = {quote: math.exp((score - most) / temperature) for quote, score in seen.quotes.items()}

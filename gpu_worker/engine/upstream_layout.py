@@ -107,7 +107,7 @@ def write_pack(
     # It is written for its owner alone, but a pack may be another user's to read, such as a worker's.
     shutil.copymode(folder / VOCABULARY, folder / WEIGHTS)
     files = {file: describe_file(folder / file) for file in (WEIGHTS, VOCABULARY, *beside)}
-    text = manifest.model_copy(update={"files": files}).model_dump_json(indent=1, exclude_none=True)
+    text = manifest.model_copy(update={"files": files}).model_dump_json(indent=1)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 

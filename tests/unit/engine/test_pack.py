@@ -5,17 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from gpu_worker.engine.encoder import EncoderShape
 from gpu_worker.engine.errors import PackError
-from gpu_worker.engine.layout import Model, last_layers
+from gpu_worker.engine.layout import Model
 from gpu_worker.engine.manifest import describe_file, read_manifest
 from gpu_worker.engine.pack import Precision, load_pack, read_weights
-from gpu_worker.engine.upstream_layout import export, write_random_pack
 from tests.unit.engine import tiny
 
 
@@ -74,75 +71,9 @@ def test_the_bundled_packs_tagger_and_coreference_read_a_book_once_between_them(
 
 def test_bf16_reads_who_speaks_and_leaves_what_numbers_clusters_to_f32() -> None:
     exact, mixed = (load_pack(tiny.MINI, "cpu", precision) for precision in (Precision.F32, Precision.BF16))
-    assert exact.speaker.encoder.dtype is torch.float32
+    assert exact.tagger.encoder is exact.speaker.encoder is exact.coref.encoder
     assert mixed.tagger.encoder is mixed.coref.encoder
     assert (mixed.tagger.encoder.dtype, mixed.speaker.encoder.dtype) == (torch.float32, torch.bfloat16)
-
-
-@pytest.fixture
-def joined(tmp_path: Path) -> Path:
-    """Return a pack whose speaker has the tagger's encoder but for the last layer."""
-    shape = EncoderShape(2, 32, 4, 128)
-    pack = tmp_path / "joined"
-    write_random_pack(
-        pack,
-        dict.fromkeys(Model, shape),
-        tiny.MINI / "vocab.txt",
-        name="joined",
-        tag_sets=read_manifest(tiny.MINI).tag_sets,
-    )
-    own = {f"encoder.speaker.{key}" for key in last_layers(shape, 1)}
-
-    def cut(weights: dict[str, torch.Tensor]) -> None:
-        for name in [name for name in weights if name.startswith("encoder.speaker.") and name not in own]:
-            del weights[name]
-
-    _rewrite_weights(pack, cut)
-    _edit(pack, lambda m: m["encoders"]["speaker"].update(begins_as="entities", own_layers=1))
-    return pack
-
-
-def test_an_encoder_that_begins_as_another_is_that_one_but_for_its_last_layers(joined: Path) -> None:
-    pack = load_pack(joined, "cpu")
-    weights = read_weights(joined, pack.manifest)
-    query = "attention.self.query.weight"
-    first, last = (
-        [weights[f"encoder.{name}.encoder.layer.{layer}.{query}"] for name in ("entities", "speaker")]
-        for layer in (0, 1)
-    )
-    assert torch.equal(*first)
-    assert not torch.equal(*last)
-    ids, lengths = torch.arange(1_000, 1_012), np.array([12])
-    with torch.inference_mode():
-        shallow, deep = (model.encoder.states(ids, lengths, last=2) for model in (pack.tagger, pack.speaker))
-    assert torch.equal(shallow[1], deep[1])
-    assert not torch.allclose(shallow[0], deep[0])
-
-
-def test_upstream_gets_such_an_encoder_whole(joined: Path, tmp_path: Path) -> None:
-    written = export(load_pack(joined, "cpu"), tmp_path / "upstream")
-    states = [torch.load(written[model], weights_only=True) for model in (Model.TAGGER, Model.SPEAKER)]
-    name = "bert.encoder.layer.0.output.dense.weight"
-    assert torch.equal(states[0][name], states[1][name])
-
-
-IMPOSSIBLE: dict[str, tuple[dict[str, object], str]] = {
-    "of no encoder": ({"begins_as": "other"}, "speaker does not begin as a whole encoder of its own sizes"),
-    "of itself": ({"begins_as": "speaker"}, "speaker does not begin as a whole encoder"),
-    "of another size": ({"intermediate": 64}, "speaker does not begin as a whole encoder of its own sizes"),
-    "with more layers than it has": ({"own_layers": 3}, "of 2 layers 3 cannot be its own"),
-    "with nobody knows how many layers": ({"own_layers": None}, "tells how many layers are its own"),
-    "with fewer layers than it says": ({"own_layers": 2}, r"lacks the tensor encoder\.speaker\.encoder\.layer\.0"),
-}
-
-
-@pytest.mark.parametrize(("change", "reason"), IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
-def test_an_encoder_that_cannot_begin_as_it_says_is_refused(
-    joined: Path, change: dict[str, object], reason: str
-) -> None:
-    _edit(joined, lambda m: m["encoders"]["speaker"].update(change))
-    with pytest.raises(PackError, match=reason):
-        load_pack(joined, "cpu")
 
 
 def _truncate(pack: Path) -> None:

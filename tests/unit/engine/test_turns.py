@@ -14,7 +14,7 @@ NOBODY_TOLD = Evidence(cued=False, mentions={ANNA: 0.0, ROBERT: 0.0}, quotes={})
 
 def cue(person: int, *others: int) -> Evidence:
     """Return what the network makes of a quote beside which the text names its speaker."""
-    return Evidence(cued=True, mentions={person: 4.0, **dict.fromkeys(others, 0.0)}, quotes={})
+    return Evidence(cued=True, mentions={person: 12.0, **dict.fromkeys(others, 0.0)}, quotes={})
 
 
 def quotes_of(tokens: Sequence[Token]) -> list[Quote]:

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,29 +28,3 @@ def test_moving_the_bias_leaves_the_given_weights_alone() -> None:
     moved = calibration.shifted(weights, 0.5)["entities.flat_classifier.bias"]
     assert (moved - bias).tolist() == [0.0, 0.5]
     assert torch.equal(weights["entities.flat_classifier.bias"], bias)
-
-
-@pytest.mark.parametrize(("sure", "degrees"), [(0.55, 0.5), (1.1, 1.0), (2.2, 2.0), (8.8, 4.0)])
-def test_who_is_right_three_times_in_four_should_be_that_sure(sure: float, degrees: float) -> None:
-    """The odds of 3 to 1 are a score of 1.1; a network with another one is cooled, or warmed, as far as is tried."""
-    scores = torch.tensor([[sure, 0.0, -torch.inf]] * 4)
-    right = torch.tensor([[True, False, False]] * 3 + [[False, True, False]])
-    assert calibration.likeliest(scores, right) == degrees
-
-
-def test_cooling_changes_no_best_candidate() -> None:
-    foundation = tiny.foundation()
-    weights = pack_weights(foundation, foundation.fresh(1))
-    cooled = calibration.cooled(weights, 2.0)
-    changed = [name for name in weights if not torch.equal(weights[name], cooled[name])]
-    assert changed == ["speaker.fc2.weight"], "the score's bias is zero at first"
-    states = torch.randn(7, weights["speaker.fc2.weight"].shape[1], generator=torch.Generator().manual_seed(1))
-    scores, gentler = (states @ each["speaker.fc2.weight"].T for each in (weights, cooled))
-    assert torch.equal(scores.argsort(0), gentler.argsort(0))
-
-
-def test_without_quotes_nothing_is_cooled(tmp_path: Path) -> None:
-    foundation = tiny.foundation()
-    weights = pack_weights(foundation, foundation.fresh(1))
-    write_pack(tmp_path / "pack", foundation.manifest(), weights, tiny.write_vocabulary(tmp_path / "vocab.txt"))
-    assert calibration.temperature(tmp_path / "pack", [replace(tiny.novel(), quotes=[], speakers=[])]) == 1

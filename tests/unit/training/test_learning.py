@@ -86,15 +86,6 @@ def test_a_quote_is_asked_about_only_where_its_speaker_can_be_told(examples: Exa
     assert all(question.right.any() for question in questions)
 
 
-@pytest.mark.parametrize(("share", "asked"), [(0.0, 5), (0.6, 8), (9.0, 10)])
-def test_so_many_quotes_are_learnt_as_the_engine_read_them(share: float, asked: int) -> None:
-    """Never more than were read, however many the recipe wants."""
-    builder, novel = tiny.builder(), tiny.novel()
-    recipe = Recipe(read_quotes=share, without_cues=0.0)
-    steps = Examples([novel], [tiny.brown()], builder, recipe, [novel]).steps()
-    assert len(next(step for step in steps if isinstance(step, QuoteStep)).questions) == asked
-
-
 def test_only_what_no_network_reads_gets_no_gradient(examples: Examples) -> None:
     builder = tiny.builder()
     weights = {name: tensor.requires_grad_() for name, tensor in builder.foundation.fresh(1).items()}

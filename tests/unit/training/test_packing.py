@@ -5,53 +5,29 @@ import torch
 
 from gpu_worker.engine import upstream_layout
 from gpu_worker.engine.layout import Model
-from gpu_worker.engine.pack import load_pack, read_weights
+from gpu_worker.engine.pack import load_pack
 from tests.unit.training import tiny
 from training import calibration, packing
 from training.checkpoint import State
-from training.networks import of_who_speaks, pack_weights
-from training.packing import Run
+from training.networks import pack_weights
 from training.recipe import Recipe
 
 
 def test_a_pack_loads_with_one_encoder_its_scores_and_its_story(tmp_path: Path) -> None:
     foundation = tiny.foundation()
-    runs = [Run(Recipe(seed=5), State(step=9, best_step=6)), Run(Recipe(seed=7), State(step=3, best_step=3))]
+    recipe, state = Recipe(seed=5), State(step=9, best_step=6)
     vocabulary = tiny.write_vocabulary(tmp_path / "vocab.txt")
     folder, split = tmp_path / "pack", tiny.split()
-    scores = packing.write(folder, foundation, foundation.fresh(1), vocabulary, split, split, runs)
+    scores = packing.write(folder, foundation, foundation.fresh(1), vocabulary, split, split, recipe, state)
     pack = load_pack(folder, "cpu")
     assert set(pack.manifest.models.values()) == {"shared"}
     assert pack.manifest.scores == scores
     told = json.loads((folder / packing.STORY).read_text(encoding="utf-8"))
-    assert [(run["recipe"]["seed"], run["kept"]) for run in told["runs"]] == [
-        (5, {"step": 6, "of": 9}),
-        (7, {"step": 3, "of": 3}),
-    ]
-    assert calibration.event_shift(folder, split.novels) == 0, "it is in the weights already"
-    assert told["calibration"].keys() == {"event_shift", "temperature"}
+    assert (told["recipe"]["seed"], told["kept"]) == (5, {"step": 6, "of": 9})
+    assert calibration.event_shift(folder, split.novels) == 0
     assert told["dev"] == scores
     files = upstream_layout.export(pack, tmp_path / "upstream")
     assert set(files) == set(Model)
-
-
-def test_who_speaks_has_its_own_last_layers_in_a_pack_that_stores_the_first_once(tmp_path: Path) -> None:
-    foundation = tiny.foundation()
-    weights = foundation.fresh(1)
-    own = of_who_speaks(foundation, weights, own_layers=1)
-    own = {name: tensor + 1 for name, tensor in own.items()}
-    folder, vocabulary = tmp_path / "pack", tiny.write_vocabulary(tmp_path / "vocab.txt")
-    manifest, stored, _ = packing.write_unscored(folder, foundation, {**weights, **own}, vocabulary, tiny.split())
-    assert not [name for name in stored if name.startswith("encoder.speaker.") and "layer.1" not in name]
-    assert manifest.models == {Model.TAGGER: "shared", Model.SPEAKER: "speaker", Model.COREF: "shared"}
-    read = read_weights(folder, load_pack(folder, "cpu").manifest)
-    bias = "attention.self.query.bias"
-    first, last = (
-        [read[f"encoder.{encoder}.encoder.layer.{layer}.{bias}"] for encoder in ("shared", "speaker")]
-        for layer in (0, 1)
-    )
-    assert torch.equal(*first)
-    torch.testing.assert_close(last[0] + 1, last[1], atol=1e-2, rtol=0)
 
 
 def test_rounding_stays_within_half_a_step_of_each_row() -> None:

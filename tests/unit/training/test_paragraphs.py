@@ -86,10 +86,3 @@ def test_a_text_that_has_nothing_to_do_with_the_original_is_one_paragraph() -> N
     alignment = align(said("completely other words stand here"), ORIGINAL)
     assert set(alignment.paragraphs) == {0}
     assert alignment.aligned == 0
-
-
-def test_what_follows_the_words_begins_with_the_next_paragraph() -> None:
-    assert align(said("It is late -- very late"), ORIGINAL).rest.split() == said(
-        "_He_ went. The road was long, and the night was dark."
-    )
-    assert align(said("the night was dark"), ORIGINAL).rest == ""

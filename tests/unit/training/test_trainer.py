@@ -1,4 +1,3 @@
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,11 +5,9 @@ import torch
 from torch import Tensor
 
 from tests.unit.training import tiny
-from training import evaluation
 from training.checkpoint import Checkpoint
 from training.errors import CheckpointError
 from training.evaluation import Scores
-from training.networks import of_who_speaks
 from training.recipe import Recipe
 from training.trainer import Progress, Rhythm, Trainer
 
@@ -109,21 +106,3 @@ def test_rates_rise_then_fall_and_never_reach_nothing() -> None:
     assert recipe.rate(5) == pytest.approx(0.475)
     assert recipe.rate(20) == 0.8
     assert recipe.rate(100) == 0.02
-
-
-def test_a_second_run_learns_who_speaks_and_leaves_all_else_as_it_was(tmp_path: Path) -> None:
-    trainer(tmp_path / "first").run(EVERY_STEP, ignore, ignore)
-    start = Checkpoint(tmp_path / "first").load_best()
-    recipe = replace(RECIPE, novels=0, brown=0, own_layers=1, steps=3)
-    builder, second = tiny.builder(), Checkpoint(tmp_path / "second")
-    scored: dict[int, Scores] = {}
-    Trainer(builder, tiny.examples(builder, recipe), tiny.split(), recipe, second, start).run(
-        EVERY_STEP, ignore, scored.__setitem__
-    )
-    learnt = second.load_best()
-    begun = of_who_speaks(builder.foundation, start, own_layers=1)
-    assert learnt.keys() == begun.keys()
-    assert not [name for name in learnt if torch.equal(learnt[name], begun[name])]
-    alone, both = (evaluation.evaluate(builder.pack(weights), tiny.split()) for weights in (start, {**start, **learnt}))
-    assert scored[3] == both, "the second run is scored with what it leaves as it was"
-    assert {**both, "speakers": {}} == {**alone, "speakers": {}}
