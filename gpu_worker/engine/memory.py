@@ -16,7 +16,10 @@ _SLACK = 256 * 2**20
 
 
 def ask_for_huge_pages() -> None:
-    """Let torch ask Linux for pages of 2 MB for its larger buffers; heard only until torch has made its first one."""
+    """Let torch ask Linux for pages of 2 MB for its larger buffers; heard only until torch has made its first one.
+
+    The switch is torch's own (`c10/core/impl/alloc_cpu.cpp`); who has set it keeps what they chose.
+    """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 

@@ -33,6 +33,7 @@ def test_memory_is_given_back_each_time_the_process_has_grown_by_a_quarter_of_a_
     assert _given_back(monkeypatch, resident, [0.1, 0.2, 0.3, 0.4, 0.5]) == [0.2, 0.4]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
 def test_a_process_knows_what_it_holds() -> None:
     before = memory._resident()
     block = bytearray(b"x") * (64 * 2**20)
