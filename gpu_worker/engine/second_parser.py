@@ -101,9 +101,11 @@ def main(descriptor: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         # Ctrl-C reaches every process of a terminal, but the first process decides when this one ends.
         signal.signal(number, signal.SIG_IGN)
+    from gpu_worker.engine.spacy_ops import on_one_core  # here, for the first process imports this module without torch
+
     pipe = Connection(descriptor)
     nlp = syntax.load()
-    with contextlib.suppress(EOFError, OSError):
+    with on_one_core(), contextlib.suppress(EOFError, OSError):
         pipe.send(True)
         while True:
             passage, begin = pipe.recv()

@@ -36,8 +36,10 @@ def read(
     (from word -1 at the text's beginning). A long text is shared with the `second` process.
     Raises `UnreadableText` where there is nothing to read.
     """
+    from gpu_worker.engine.spacy_ops import on_one_core  # imports torch, which whoever has `nlp` waited for
+
     source = Source.of(given, compat=compat)
-    with nlp.memory_zone():
+    with nlp.memory_zone(), on_one_core():
         parse = passages.parse(nlp, source.text, advance, second)
         strings = _decode(parse.strings, nlp.vocab.strings)
         return assemble(source, parse, strings, compat=compat)

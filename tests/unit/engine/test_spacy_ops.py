@@ -3,10 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import spacy
+import torch
 from spacy.language import Language
 
 from gpu_worker.engine import linear, syntax
 from gpu_worker.engine.spacy_ops import OneDnnOps
+from gpu_worker.engine.tokens import read
 
 TEXT = Path("tests/parity/texts/third_person.txt")
 
@@ -35,3 +37,20 @@ def test_a_product_is_numpys_whatever_is_transposed_and_wherever_it_goes(rows: i
     expected = x @ y.T
     for product in (out, ops.gemm(x, y, trans2=True), ops.gemm(x, np.ascontiguousarray(y.T))):
         np.testing.assert_allclose(product, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_text_is_read_on_one_core_and_torch_has_its_cores_again(nlp: Language) -> None:
+    seen: list[int] = []
+
+    def stop_at_once(_: float) -> None:
+        seen.append(torch.get_num_threads())
+        raise InterruptedError
+
+    cores = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(InterruptedError):
+            read(nlp, "A word.", compat=False, advance=stop_at_once)
+        assert (seen, torch.get_num_threads()) == ([1], 2)
+    finally:
+        torch.set_num_threads(cores)
