@@ -1,14 +1,16 @@
 """How far two analyses of one text agree on who speaks, such as a pack's and what upstream published of a novel.
 
-    python -m benchmarks.agreement OURS.quotes THEIRS.quotes
+    python -m benchmarks.agreement OURS.quotes THEIRS.quotes [--differing 40]
 
 Both are BookNLP's `.quotes` files, of any two runs of whatever models. Quotes are laid beside each other by their
 lengths in words, since two editions of a text count their words from different beginnings. Each speaker of one file
-stands for at most one of the other, in the way in which most quotes agree. Neither file is taken for the truth.
+stands for at most one of the other, in the way in which most quotes agree. Neither file is taken for the truth:
+`--differing` draws quotes that the files give to different people, always the same ones, to be judged by a reader.
 """
 
 import argparse
 import csv
+import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,19 +22,22 @@ import numpy as np
 from training.scoring import assignment
 
 _SHOWN = 15
-_COLUMNS = frozenset({"quote_start", "quote_end", "char_id", "mention_phrase"})
+_COLUMNS = frozenset({"quote_start", "quote_end", "char_id", "mention_phrase", "quote"})
+_SEED = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
     """One quote."""
 
-    #: In tokens.
+    #: Its first token, and how many follow.
+    start: int
     length: int
     #: The speaker's number in the file, empty where nobody was found.
     speaker: str
     #: The mention by which the speaker was found.
     phrase: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,8 @@ class Agreement:
     same: int
     #: Which speaker of the first file is which of the second, and how many quotes they share, most first.
     pairs: Sequence[tuple[str, str, int]]
+    #: The quotes, in both files, whose speakers are not the same.
+    differing: Sequence[tuple[Spoken, Spoken]]
 
 
 def main() -> None:
@@ -52,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ours", type=Path)
     parser.add_argument("theirs", type=Path)
+    parser.add_argument("--differing", type=int, default=0, metavar="N", help="how many of these to show")
     arguments = parser.parse_args()
     try:
         ours, theirs = read(arguments.ours), read(arguments.theirs)
@@ -64,6 +72,9 @@ def main() -> None:
     names, their_names = _names(ours), _names(theirs)
     for one, other, count in found.pairs[:_SHOWN]:
         print(f"{count:6}  {names[one]} = {their_names[other]}")
+    drawn = random.Random(_SEED).sample(found.differing, min(arguments.differing, len(found.differing)))
+    for quote, other_quote in sorted(drawn, key=lambda pair: pair[0].start):
+        print(f"token {quote.start}: {names[quote.speaker]} | {their_names[other_quote.speaker]}\n        {quote.text}")
 
 
 def read(path: Path) -> list[Spoken]:
@@ -74,9 +85,11 @@ def read(path: Path) -> list[Spoken]:
             raise ValueError(f"{path} is no .quotes file of BookNLP: it has no column {', '.join(sorted(missing))}")
         return [
             Spoken(
+                int(row["quote_start"]),
                 int(row["quote_end"]) - int(row["quote_start"]),
                 "" if row["char_id"] == "None" else row["char_id"],
                 row["mention_phrase"],
+                row["quote"],
             )
             for row in rows
         ]
@@ -87,12 +100,14 @@ def agreement(ours: Sequence[Spoken], theirs: Sequence[Spoken]) -> Agreement:
     shared = list(_in_both(ours, theirs))
     together = Counter((one.speaker, other.speaker) for one, other in shared if one.speaker and other.speaker)
     if not together:
-        return Agreement(len(shared), 0, [])
+        return Agreement(len(shared), 0, [], shared)
     rows, columns = (sorted({pair[side] for pair in together}) for side in (0, 1))
     counts = np.array([[float(together[row, column]) for column in columns] for row in rows])
     pairs = [(rows[i], columns[j], int(counts[i, j])) for i, j in zip(*assignment(counts), strict=True)]
     pairs = sorted((pair for pair in pairs if pair[2]), key=lambda pair: -pair[2])
-    return Agreement(len(shared), sum(count for *_, count in pairs), pairs)
+    same = {(one, other) for one, other, _ in pairs}
+    differing = [(one, other) for one, other in shared if (one.speaker, other.speaker) not in same]
+    return Agreement(len(shared), len(shared) - len(differing), pairs, differing)
 
 
 def _in_both(ours: Sequence[Spoken], theirs: Sequence[Spoken]) -> Iterable[tuple[Spoken, Spoken]]:

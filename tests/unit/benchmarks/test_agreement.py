@@ -4,13 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.agreement import Spoken, agreement, read
+from benchmarks.agreement import Spoken, agreement, main, read
 
 _EMMA, _HARRIET, _NOBODY = "12", "7", ""
 
 
 def _quotes(*speakers: str, lengths: tuple[int, ...] = (3, 9, 4, 12, 7)) -> list[Spoken]:
-    return [Spoken(length, speaker, "she") for length, speaker in zip(lengths, speakers, strict=True)]
+    return [
+        Spoken(20 * place, length, speaker, "she", "“ Oh ! ”")
+        for place, (length, speaker) in enumerate(zip(lengths, speakers, strict=True))
+    ]
 
 
 def test_speakers_under_other_numbers_are_the_same_people() -> None:
@@ -37,6 +40,28 @@ def test_a_quote_that_one_file_lacks_shifts_no_other() -> None:
     assert (found.shared, found.same) == (4, 4)
 
 
+def test_the_quotes_that_differ_are_those_whose_people_are_not_one() -> None:
+    ours = _quotes(_EMMA, _HARRIET, _EMMA, _HARRIET, _NOBODY)
+    theirs = _quotes("1", "2", "2", "2", _NOBODY)
+    found = agreement(ours, theirs)
+    assert found.same == 3
+    assert list(found.differing) == [(ours[2], theirs[2]), (ours[4], theirs[4])]
+
+
+def test_differing_quotes_are_shown_with_both_speakers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = "quote_start\tquote_end\tmention_start\tmention_end\tmention_phrase\tchar_id\tquote\n"
+    rows = {"ours": ("Emma\t1", "Emma\t1", "Emma\t1"), "theirs": ("Emma\t7", "Emma\t7", "Harriet\t8")}
+    for name, speakers in rows.items():
+        lines = [f"{9 * i}\t{9 * i + 3 + i}\t0\t0\t{speaker}\t“ {i} ”\n" for i, speaker in enumerate(speakers)]
+        (tmp_path / name).write_text(head + "".join(lines), encoding="utf-8")
+    files = [str(tmp_path / name) for name in rows]
+    monkeypatch.setattr("sys.argv", ["agreement", *files, "--differing", "40"])
+    main()
+    assert capsys.readouterr().out.splitlines()[-2:] == ["token 18: Emma | Harriet", "        “ 2 ”"]
+
+
 def test_an_unknown_speaker_agrees_with_nobody() -> None:
     nobody = _quotes(*[_NOBODY] * 5)
     found = agreement(nobody, nobody)
@@ -58,4 +83,7 @@ def test_a_file_is_read_whatever_marks_its_quotes_have(tmp_path: Path) -> None:
         "20\t21\tNone\tNone\tNone\tNone\t“ Oh ! ”\n",
         encoding="utf-8",
     )
-    assert read(path) == [Spoken(5, "12", "Emma"), Spoken(1, "", "None")]
+    assert read(path) == [
+        Spoken(4, 5, "12", "Emma", '" " Well , "'),
+        Spoken(20, 1, "", "None", "“ Oh ! ”"),
+    ]
