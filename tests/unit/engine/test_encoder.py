@@ -61,14 +61,17 @@ def test_the_last_layer_can_be_had_for_some_pieces_alone(weights: dict[str, torc
     torch.testing.assert_close(some, every[wanted], rtol=1e-4, atol=1e-5)
 
 
-def test_padded_attention_agrees_with_attention_window_by_window() -> None:
+@pytest.mark.parametrize(("dtype", "near"), [(torch.float32, 1e-5), (torch.bfloat16, 0.02)], ids=str)
+def test_padded_attention_agrees_with_attention_window_by_window(dtype: torch.dtype, near: float) -> None:
     asked, asking = np.array([3, 300, 1]), np.array([3, 2, 1])
     generator = torch.Generator().manual_seed(4)
     query = torch.randn(6, 4, 12, generator=generator)
     key, value = torch.randn(2, 304, 4, 12, generator=generator)
+    query, key, value = query.to(dtype), key.to(dtype), value.to(dtype)
     alone = attention.attend(query, key, value, asking, asked)
-    padded = attention._attend_padded(query, key, value, asking, asked)
-    torch.testing.assert_close(alone, padded, rtol=1e-4, atol=1e-5)
+    padded = attention._attend_padded(query.float(), key.float(), value.float(), asking, asked)
+    assert alone.dtype is dtype
+    torch.testing.assert_close(alone.float(), padded, rtol=10 * near, atol=near)
 
 
 def test_bf16_stays_near_f32(weights: dict[str, torch.Tensor]) -> None:
