@@ -1,85 +1,26 @@
-"""From the end of a job to its receiver: kept, signed, delivered, tried again, never lost."""
+"""From the end of a job to its receiver: kept, signed, delivered, tried again, given up."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
-from typing import Any
 from unittest.mock import patch
 
 import pytest
 
-from functions.announce import handler as announce
-from functions.janitor import handler as janitor
-from functions.notify import handler as notify
-from functions.notify.handler import written
 from jobs.callbacks.delivery import Notifier
-from jobs.callbacks.model import ATTEMPT_TIME, Callback, CallbackState, id_of
-from jobs.callbacks.outbox import Outbox
+from jobs.callbacks.model import ATTEMPT_TIME, CallbackState, id_of
 from jobs.callbacks.post import Poster
 from jobs.callbacks.queue import CallbackQueue
 from jobs.callbacks.signature import written as secret_written
 from jobs.errors import CallbackTaken, InvalidRequest, MoveRefused, SecretJustRotated
-from jobs.model import Job, Lease, Outcome, Status
+from jobs.model import Job, Outcome, Status
 from jobs.request import JobRequest
 from jobs.service import JobService
 from tests.conftest import SettableClock
-from tests.contract.transport import LambdaContext
+from tests.integration.callbacks.ended_jobs import HOUR, LEASE, callback_of, claimed, completed, submitted
 from tests.receiver import Receiver, answering, documented_verify, receiving
-
-LEASE = timedelta(seconds=60)
-HOUR = 3600
-
-
-@pytest.fixture
-def service(service: JobService) -> JobService:
-    """The job core of a deployment whose callbacks may come back to this machine."""
-    return replace(service, settings=service.settings.model_copy(update={"loopback_callbacks": True}))
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as running:
-        yield running
-
-
-@pytest.fixture
-def notifier(service: JobService) -> Notifier:
-    return Notifier(service, written, jitter=lambda: 1.0)
-
-
-def submitted(service: JobService, receiver: Receiver, tenant: str = "public") -> Job:
-    return service.submit(JobRequest(model="mini", callback_url=receiver.url()), "It was a dark night.", tenant)
-
-
-def claimed(service: JobService, receiver: Receiver) -> tuple[Job, Lease]:
-    return service.store.claim(submitted(service, receiver), "worker-1", service.clock(), LEASE)
-
-
-def completed(service: JobService, receiver: Receiver) -> Job:
-    _, lease = claimed(service, receiver)
-    return service.store.publish(lease, Outcome(6, service.clock(), 12))
-
-
-def callback_of(service: JobService, job: Job) -> Callback:
-    callback = service.callbacks.outbox.find(id_of(job))
-    assert callback is not None
-    return callback
-
-
-def messages(service: JobService) -> list[str]:
-    """Return the callbacks that the queue hands out now, and take them from it."""
-    queue, found = service.callbacks.queue, []
-    # Nothing is hidden, so that an answer that a busy machine lost loses no message.
-    look = partial(queue.client.receive_message, QueueUrl=queue.url, MaxNumberOfMessages=10, VisibilityTimeout=0)
-    while received := look().get("Messages", []):
-        for message in received:
-            found.append(json.loads(message["Body"])["callback_id"])
-            queue.client.delete_message(QueueUrl=queue.url, ReceiptHandle=message["ReceiptHandle"])
-    return found
-
 
 ENDS: dict[str, Callable[[JobService, Receiver], Job]] = {
     "publish": completed,
@@ -173,28 +114,6 @@ def test_what_was_not_taken_is_tried_again_in_time_under_the_same_id(
     assert notifier.deliver(id_of(job)) is None
 
 
-def test_after_a_long_pause_the_janitor_sends_the_message(
-    service: JobService, notifier: Notifier, receiver: Receiver, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    receiver.answers = [answering(503)]
-    job = completed(service, receiver)
-    outbox, seen = service.callbacks.outbox, callback_of(service, job)
-    for _ in range(5):
-        seen = outbox.begin(seen, service.clock())
-    outbox.settle(seen, replace(seen, next_attempt_at=service.clock()))
-    assert notifier.deliver(id_of(job)) is not None
-    assert messages(service) == [], "SQS keeps no message back for so long"
-    pause = callback_of(service, job).next_attempt_at
-    assert pause is not None
-    monkeypatch.setattr(janitor, "jobs", lambda: service)
-    clock.now = pause + timedelta(seconds=30)
-    look()
-    assert messages(service) == []
-    clock.advance(31)
-    look()
-    assert messages(service) == [id_of(job)]
-
-
 def test_a_receiver_that_wants_no_more_gets_no_more(
     service: JobService, notifier: Notifier, receiver: Receiver, clock: SettableClock
 ) -> None:
@@ -270,55 +189,6 @@ def test_whatever_becomes_of_the_job_meanwhile_its_end_is_told(
     assert json.loads(receiver.received[0].body)["data"]["status"] == "completed"
 
 
-def look() -> None:
-    """The janitor's schedule fires."""
-    janitor.handler({"source": "aws.events"}, LambdaContext())
-
-
-@pytest.fixture
-def _janitor_of_the_service(service: JobService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(janitor, "jobs", lambda: service)
-
-
-@pytest.mark.usefixtures("_janitor_of_the_service")
-def test_a_callback_whose_stream_record_was_lost_is_sent_by_the_janitor(
-    service: JobService, receiver: Receiver, clock: SettableClock
-) -> None:
-    job = completed(service, receiver)
-    look()
-    assert messages(service) == [], "the stream may tell of it yet"
-    clock.advance(61)
-    look()
-    assert messages(service) == [id_of(job)]
-
-
-@pytest.mark.usefixtures("_janitor_of_the_service")
-def test_an_attempt_whose_function_died_in_the_middle_is_made_again(
-    service: JobService, notifier: Notifier, receiver: Receiver, clock: SettableClock
-) -> None:
-    job = completed(service, receiver)
-    with patch.object(Outbox, "settle", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
-        notifier.deliver(id_of(job))
-    assert notifier.deliver(id_of(job)) is None, "that attempt may still be under way"
-    clock.advance(ATTEMPT_TIME.total_seconds() + 61)
-    look()
-    assert messages(service) == [id_of(job)]
-    notifier.deliver(id_of(job))
-    assert callback_of(service, job).attempts == 2
-    assert len({got.headers["webhook-id"] for got in receiver.received}) == 1
-
-
-@pytest.mark.usefixtures("_janitor_of_the_service")
-def test_the_janitor_sends_nothing_while_there_are_messages_enough(
-    service: JobService, receiver: Receiver, clock: SettableClock
-) -> None:
-    jobs = [completed(service, receiver) for _ in range(3)]
-    clock.advance(61)
-    for _ in range(3):
-        look()
-    assert sorted(messages(service)) == sorted(id_of(job) for job in jobs)
-
-
 def test_an_attempt_that_took_too_long_changes_nothing_any_more(
     service: JobService, receiver: Receiver, clock: SettableClock
 ) -> None:
@@ -378,56 +248,6 @@ def test_for_a_day_after_a_rotation_callbacks_carry_both_signatures(
     got, verify = receiver.received[1], documented_verify(service.clock())
     assert [verify(secret_written(secret), got.headers, got.body) for secret in (old, new)] == [False, True]
     assert secrets.rotate("public", service.clock()).previous == new
-
-
-def told_by_stream(*callback_ids: str) -> dict[str, Any]:
-    return {
-        "Records": [
-            {
-                "eventName": "INSERT",
-                "dynamodb": {"Keys": {"pk": {"S": f"callback#{callback_id}"}}, "SequenceNumber": str(number)},
-            }
-            for number, callback_id in enumerate(callback_ids)
-        ]
-    }
-
-
-def test_what_the_stream_tells_is_queued_and_what_cannot_be_is_told_again(
-    service: JobService, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(announce, "jobs", lambda: service)
-    assert announce.handler(told_by_stream("msg_1", "msg_2"), LambdaContext()) == {"batchItemFailures": []}
-    assert sorted(messages(service)) == ["msg_1", "msg_2"]
-    with patch.object(CallbackQueue, "send", side_effect=[None, OSError]):
-        answer = announce.handler(told_by_stream("msg_1", "msg_2"), LambdaContext())
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
-
-
-def woken_by(*bodies: str) -> Any:
-    records = [
-        {"messageId": str(number), "body": body, "eventSource": "aws:sqs", "receiptHandle": "r", "attributes": {}}
-        for number, body in enumerate(bodies)
-    ]
-    return notify.handler({"Records": records}, LambdaContext())["batchItemFailures"]
-
-
-def test_a_message_wakes_the_delivery_and_one_that_names_nothing_is_dropped(
-    service: JobService, notifier: Notifier, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(notify, "notifier", lambda: notifier)
-    job = completed(service, receiver)
-    due = json.dumps({"callback_id": id_of(job)})
-    assert woken_by(due, due, "nonsense", '{"callback_id": "msg_unknown"}') == []
-    assert len(receiver.received) == 1
-    assert callback_of(service, job).state is CallbackState.DELIVERED
-
-
-def test_a_message_whose_table_does_not_answer_comes_again(
-    service: JobService, notifier: Notifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(notify, "notifier", lambda: notifier)
-    with patch.object(Outbox, "find", side_effect=OSError):
-        assert woken_by('{"callback_id": "msg_1"}') == [{"itemIdentifier": "0"}]
 
 
 def test_a_receiver_that_is_not_there_is_told_of_in_the_job(service: JobService, notifier: Notifier) -> None:
