@@ -25,7 +25,7 @@ Counts = NDArray[np.int64]
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, asking: Counts, asked: Counts) -> Tensor:
-    """Return what each query attends to, `[queries, heads, size]`.
+    """Return what each query attends to, `[queries, heads, size]`, in the queries' own type.
 
     `query` is `[queries, heads, size]`, already scaled; `key` and `value` `[pieces, heads, size]`. Window `i` has the
     next `asking[i]` queries and the next `asked[i]` pieces.
