@@ -36,6 +36,7 @@ lint: $(VENV)/test ## check style, types, import rules and the template
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint
 

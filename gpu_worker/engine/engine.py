@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from gpu_worker.engine.mention_vectors import MentionReader
     from gpu_worker.engine.pack import Pack
-    from gpu_worker.engine.second_parser import SecondParser
+    from gpu_worker.engine.parser_process import ParserProcess
 
 Output = TypeVar("Output")
 
@@ -30,9 +30,9 @@ Output = TypeVar("Output")
 class Engine:
     """spaCy and a model pack in memory, ready for any number of texts, one after the other."""
 
-    def __init__(self, nlp: "Language", second: "SecondParser", pack: "Pack") -> None:
+    def __init__(self, nlp: "Language", parsers: "Sequence[ParserProcess]", pack: "Pack") -> None:
         self._nlp = nlp
-        self._second = second
+        self._parsers = parsers
         self._pack = pack
 
     @classmethod
@@ -45,14 +45,12 @@ class Engine:
         """
         ask_for_huge_pages()
         # Imported here, so that a caller who only looks at the types does not wait for torch and spaCy.
-        from gpu_worker.engine import syntax
+        from gpu_worker.engine import parser_process, syntax
         from gpu_worker.engine.pack import Precision, load_pack
-        from gpu_worker.engine.second_parser import SecondParser
 
-        second = SecondParser()
-        second.start()  # it loads spaCy while this process does the same
+        parsers = parser_process.start()  # they load spaCy while this process does the same
         pack = load_pack(pack_folder, device=device, precision=Precision(precision))
-        return cls(syntax.load(), second, pack)
+        return cls(syntax.load(), parsers, pack)
 
     @property
     def pack(self) -> "Pack":
@@ -79,7 +77,7 @@ class Engine:
             text,
             options,
             self._nlp,
-            self._second,
+            self._parsers,
             self._pack,
             Meter(options.tasks, on_progress, cancelled),
             checkpoints,
@@ -111,7 +109,7 @@ class _Run:
     text: str
     options: Options
     nlp: "Language"
-    second: "SecondParser"
+    parsers: "Sequence[ParserProcess]"
     pack: "Pack"
     meter: Meter
     checkpoints: Checkpoints | None
@@ -167,7 +165,7 @@ class _Run:
         return output
 
     def _read(self, advance: Advance) -> list[Token]:
-        return read(self.nlp, self.text, compat=self.options.compat, advance=advance, second=self.second)
+        return read(self.nlp, self.text, compat=self.options.compat, advance=advance, others=self.parsers)
 
     def _reader(self, tokens: Sequence[Token]) -> "MentionReader | None":
         """Return what carries the tagger's reading over to coreference, where both run on one encoder."""

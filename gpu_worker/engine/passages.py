@@ -6,19 +6,20 @@ share, both say what one parse of the whole text says; memory stays that of a pa
 """
 
 import re
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gpu_worker.engine.errors import UnreadableText
+from gpu_worker.engine.shared_parsing import parse_all
 from gpu_worker.engine.syntax import Parse, join, parse_passage
 
 if TYPE_CHECKING:
     from spacy.language import Language
 
-    from gpu_worker.engine.second_parser import SecondParser
+    from gpu_worker.engine.parser_process import ParserProcess
 
 #: The most tokens of one text; `MAX_CHARACTERS` of prose have fewer. Later stages need about 5 GB a million.
 MAX_TOKENS = 2_500_000
@@ -27,8 +28,6 @@ MAX_TOKENS = 2_500_000
 PASSAGE = 20_000
 #: Characters that a passage shares with the one before it, tried in this order until their parses agree.
 OVERLAPS = (1_000, 4_000)
-#: From this many passages on a second process is worth its start: it takes as long as five of them.
-WORTH_A_PROCESS = 12
 #: Tokens before a passage's end whose parse may still change with what follows.
 LOOKAHEAD = 16
 
@@ -50,41 +49,30 @@ def _word_start(text: str, position: int) -> int:
     return found.start() if found else len(text)
 
 
-def parse(nlp: "Language", text: str, advance: Callable[[float], None], second: "SecondParser | None" = None) -> Parse:
-    """Parse the whole `text`, passage by passage, every other one in the `second` process if there is one.
+def parse(
+    nlp: "Language", text: str, advance: Callable[[float], None], others: "Sequence[ParserProcess]" = ()
+) -> Parse:
+    """Parse the whole `text`, passage by passage, some of them in `others`, the processes that parse beside this one.
 
-    Memory beyond the result is that of two passages. `advance` hears the share of the text that is parsed.
+    Memory beyond the result is that of a few passages. `advance` hears the share of the text that is parsed.
     Raises `UnreadableText` above `MAX_TOKENS`, such as a few million emoji have.
     """
     joined: list[Parse] = []
-    for (start, end), passage in _parses(nlp, text, second):
-        if sum(map(len, joined)) + len(passage) > MAX_TOKENS:
-            raise UnreadableText(
-                f"the text has more than {MAX_TOKENS:,} words and marks, {end:,} characters into it: split it, "
-                "for example at its chapters"
-            )
-        if joined:
-            joined[-1], mended = _mend(nlp, text, joined[-1], passage, start, end)
-            joined.append(mended)
-        else:
-            joined.append(passage)
-        advance(end / len(text))
-    return join(joined)
-
-
-def _parses(nlp: "Language", text: str, second: "SecondParser | None") -> Iterator[tuple[tuple[int, int], Parse]]:
-    """Yield the passages in order, each with its parse; a parse begins an overlap before its passage."""
     places = list(cut(text))
-    if second is not None and len(places) >= WORTH_A_PROCESS:
-        second.start()
-    waiting = deque(places)
-    while waiting:
-        start, end = waiting.popleft()
-        shared = second is not None and bool(waiting) and second.ask(*_overlapping(text, *waiting[0]))
-        yield (start, end), parse_passage(nlp, *_overlapping(text, start, end))
-        if second is not None and shared:
-            start, end = waiting.popleft()
-            yield (start, end), second.answer(nlp) or parse_passage(nlp, *_overlapping(text, start, end))
+    with closing(parse_all(nlp, [_overlapping(text, *place) for place in places], others)) as parses:
+        for (start, end), passage in zip(places, parses, strict=True):
+            if sum(map(len, joined)) + len(passage) > MAX_TOKENS:
+                raise UnreadableText(
+                    f"the text has more than {MAX_TOKENS:,} words and marks, {end:,} characters into it: split it, "
+                    "for example at its chapters"
+                )
+            if joined:
+                joined[-1], mended = _mend(nlp, text, joined[-1], passage, start, end)
+                joined.append(mended)
+            else:
+                joined.append(passage)
+            advance(end / len(text))
+    return join(joined)
 
 
 def _overlapping(text: str, start: int, end: int) -> tuple[str, int]:

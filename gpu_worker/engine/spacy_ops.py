@@ -47,7 +47,7 @@ def use_onednn(nlp: "Language") -> "Language":
 
 @contextmanager
 def on_one_core() -> Iterator[None]:
-    """Keep torch's products to one core meanwhile: another process parses on the next one (`second_parser`)."""
+    """Keep torch's products to one core meanwhile: other processes parse on the next ones (`parser_process`)."""
     cores = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,7 +1,7 @@
 """The text's words with their syntax: the first stage. After upstream's `common/pipelines.py`, `SpacyPipeline`."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.strings import StringStore
 
-    from gpu_worker.engine.second_parser import SecondParser
+    from gpu_worker.engine.parser_process import ParserProcess
 
 _IN_WORD_WHITE_SPACE = str.maketrans({" ": "S", "\n": "N", "\r": "N", "\t": "T"})
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
@@ -27,20 +27,20 @@ def read(
     *,
     compat: bool,
     advance: Callable[[float], None],
-    second: "SecondParser | None" = None,
+    others: "Sequence[ParserProcess]" = (),
 ) -> list[Token]:
     """Split `given` into tokens and parse them; white space is dropped and ends paragraphs at blank lines.
 
     `compat` keeps upstream's readings: positions count the characters after newline translation, a blank line
     must be wholly empty, and a word whose head is white space hangs from the word before that white space
-    (from word -1 at the text's beginning). A long text is shared with the `second` process.
+    (from word -1 at the text's beginning). A long text is shared with `others`, processes that parse beside this one.
     Raises `UnreadableText` where there is nothing to read.
     """
     from gpu_worker.engine.spacy_ops import on_one_core  # imports torch, which whoever has `nlp` waited for
 
     source = Source.of(given, compat=compat)
     with nlp.memory_zone(), on_one_core():
-        parse = passages.parse(nlp, source.text, advance, second)
+        parse = passages.parse(nlp, source.text, advance, others)
         strings = _decode(parse.strings, nlp.vocab.strings)
         return assemble(source, parse, strings, compat=compat)
 

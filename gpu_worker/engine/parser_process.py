@@ -1,6 +1,6 @@
-"""spaCy in a process of its own, for spaCy keeps to one core and there are more.
+"""spaCy in processes of their own, for spaCy keeps to one core and there are more.
 
-`SecondParser` starts `python -m gpu_worker.engine.second_parser`, which loads spaCy and then answers passages over a
+A `ParserProcess` runs `python -m gpu_worker.engine.parser_process`, which loads spaCy and then answers passages over a
 pipe. It ends when the pipe does, and so with the process that started it, however that ends.
 """
 
@@ -12,37 +12,49 @@ import sys
 import weakref
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gpu_worker.engine import syntax
 from gpu_worker.engine.syntax import Parse
 
-if TYPE_CHECKING:
-    from spacy.language import Language
+#: Processes beside the first, at most: each takes half a gigabyte, and with more of them other stages are the longer.
+_MOST = 3
 
 #: A parse, and the strings that its hashes stand for.
-_Answer = tuple[Parse, list[str]]
+Answer = tuple[Parse, list[str]]
 
 
-class SecondParser:
-    """The second process, as the first one sees it. It is started once and serves any number of texts.
+def start() -> "list[ParserProcess]":
+    """Start a process for each core that the first leaves idle. Returns at once; spaCy takes seconds to load."""
+    processes = [ParserProcess() for _ in range(min(cores() - 1, _MOST))]
+    for process in processes:
+        process.start()
+    return processes
 
-    It may be missing at any time, while it loads or because it was killed; then the first process parses alone.
+
+def cores() -> int:
+    """Return how many cores this process may use, as far as the system tells."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class ParserProcess:
+    """Another process that parses, as the first one sees it; it serves any number of texts, one thread at a time.
+
+    It may be missing at any time, while it loads or because it was killed; then others parse what it would have.
     """
 
     def __init__(self) -> None:
         self._pipe: Connection | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._ending: weakref.finalize[[Connection, subprocess.Popen[bytes]], SecondParser] | None = None
+        self._ending: weakref.finalize[[Connection, subprocess.Popen[bytes]], ParserProcess] | None = None
         self._is_ready = False
-        #: Whether an answer is still to come.
-        self._is_asked = False
 
     def start(self) -> None:
-        """Start the process unless it runs or has no core to run on. Returns at once; spaCy takes seconds to load."""
-        if self._pipe is not None or len(os.sched_getaffinity(0)) == 1:
+        """Start the process unless it runs."""
+        if self._pipe is not None:
             return
         self._pipe, theirs = Pipe()
         self._process = subprocess.Popen(  # noqa: S603 - our own module
@@ -51,43 +63,37 @@ class SecondParser:
         theirs.close()
         self._ending = weakref.finalize(self, _end, self._pipe, self._process)
 
-    def ask(self, passage: str, begin: int) -> bool:
-        """Hand over a passage, to be parsed meanwhile; tell whether it was taken."""
-        if self._pipe is None:
+    def is_loading(self, patience: float) -> bool:
+        """Tell whether the process still loads spaCy after at most `patience` seconds; not where it is gone."""
+        if self._pipe is None or self._is_ready:
             return False
         try:
-            if self._is_asked:  # by a run that was stopped before it took the answer
-                self._receive(self._pipe)
-            if not self._is_ready and self._pipe.poll():
-                self._is_ready = self._pipe.recv()
-            if self._is_ready:
-                self._pipe.send((passage, begin))
-                self._is_asked = True
+            self._is_ready = self._pipe.poll(patience) and self._pipe.recv()
         except (EOFError, OSError):
             self._forget()
-        return self._is_asked
+            return False
+        return not self._is_ready
 
-    def answer(self, nlp: "Language") -> Parse | None:
-        """Wait for the parse of the passage that was taken; None where the process is gone."""
+    def parse(self, passage: str, begin: int) -> Answer | None:
+        """Return the parse of a passage that begins at character `begin` of its text; None where the process is gone.
+
+        It must have been loaded.
+        """
+        if self._pipe is None:
+            return None
         try:
-            parse, strings = self._receive(self._pipe) if self._pipe is not None else (None, [])
+            self._pipe.send((passage, begin))
+            answer: Answer = self._pipe.recv()
         except (EOFError, OSError):
             self._forget()
             return None
-        for string in strings:
-            nlp.vocab.strings.add(string)
-        return parse
-
-    def _receive(self, pipe: Connection) -> _Answer:
-        answer: _Answer = pipe.recv()
-        self._is_asked = False
         return answer
 
     def _forget(self) -> None:
-        """Parse alone from here on, until the process is started anew."""
+        """Be without a process until it is started anew."""
         if self._ending is not None:
             self._ending()
-        self._pipe, self._is_ready, self._is_asked = None, False, False
+        self._pipe, self._is_ready = None, False
 
 
 def _end(pipe: Connection, process: subprocess.Popen[bytes]) -> None:
