@@ -61,6 +61,8 @@ def main() -> None:
     parser.add_argument("theirs", type=Path)
     parser.add_argument("--differing", type=int, default=0, metavar="N", help="how many of these to show")
     arguments = parser.parse_args()
+    if arguments.differing < 0:
+        parser.error("--differing is how many quotes to show, 0 or more")
     try:
         ours, theirs = read(arguments.ours), read(arguments.theirs)
     except (OSError, ValueError) as error:

@@ -62,6 +62,15 @@ def test_differing_quotes_are_shown_with_both_speakers(
     assert capsys.readouterr().out.splitlines()[-2:] == ["token 18: Emma | Harriet", "        “ 2 ”"]
 
 
+def test_less_than_no_quotes_cannot_be_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["agreement", "ours", "theirs", "--differing", "-1"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "--differing is how many quotes to show, 0 or more" in capsys.readouterr().err
+
+
 def test_an_unknown_speaker_agrees_with_nobody() -> None:
     nobody = _quotes(*[_NOBODY] * 5)
     found = agreement(nobody, nobody)
