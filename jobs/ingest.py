@@ -106,9 +106,9 @@ def ingest(service: JobService, event: ObjectCreated) -> Job | None:
     """
     try:
         upload = service.documents.describe(event.object.key, event.object.etag)
-        job = service.store.find(event.job_id) or _accept(service, event, upload)
+        job = service.find(event.job_id) or _accept(service, event, upload)
     except DocumentMissing as missing:
-        return service.store.find(event.job_id) or _missed(service, event, missing)
+        return service.find(event.job_id) or _missed(service, event, missing)
     if job.status is Status.PENDING:
         service.queue.send(job.job_id)
     if event.by_form:

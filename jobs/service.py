@@ -122,7 +122,7 @@ class JobService:
         may be stored: the same call queues it.
         """
         job_id, digest = self.keyed_job_id(idempotency_key, tenant), digest_of(request, text)
-        job = self._find(job_id)
+        job = self.find(job_id)
         if job is None:
             job = self._new_job(job_id, request, text, tenant).evolve(request_digest=digest)
             try:
@@ -140,7 +140,8 @@ class JobService:
         """Return the id of the job that the tenant's key stands for, whether or not there is one yet."""
         return job_id_of(idempotency_key, tenant, self._secret)
 
-    def _find(self, job_id: str) -> Job | None:
+    def find(self, job_id: str) -> Job | None:
+        """Return the job as it stands, whoever's it is; None where there is none, or none any more."""
         try:
             return self.store.get(job_id, self.clock())
         except JobNotFound:

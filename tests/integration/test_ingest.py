@@ -16,6 +16,7 @@ from jobs.ingest import form_key
 from jobs.model import Job, Status
 from jobs.request import JobRequest
 from jobs.service import JobService
+from tests.conftest import SettableClock
 from tests.contract.transport import LambdaContext
 
 MODEL = {"model": "mini"}
@@ -224,6 +225,18 @@ def test_a_form_whose_upload_was_deleted_unread_is_a_failed_job(service: JobServ
     service.documents.delete_text(key)
     assert deliver(event) == []
     assert the_job(service).status is Status.FAILED
+
+
+def test_an_upload_under_a_key_whose_job_is_forgotten_is_a_new_job_though_the_record_is_there_still(
+    service: JobService, clock: SettableClock
+) -> None:
+    old = service.submit_once(JobRequest(model="mini"), "The old text.", "public", "weekly")
+    service.cancel(old.job_id, "public")
+    clock.advance(7 * 24 * 3600)
+    assert deliver(upload(service, b"The new text.", key=form_key("public", old.job_id))) == []
+    job = service.get(old.job_id, "public")
+    assert job.status is Status.PENDING
+    assert service.documents.get_text(job.document_key) == "The new text."
 
 
 def test_the_mark_of_an_empty_folder_is_no_upload(service: JobService) -> None:
