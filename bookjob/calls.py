@@ -1,5 +1,9 @@
-"""The requests of the HTTP contract, as both clients make them."""
+"""The requests of the HTTP contract, as both clients make them.
 
+What no request can carry is refused with InvalidArgument while the request is made, so before anything is sent.
+"""
+
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,6 +13,7 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from bookjob.book import encode
+from bookjob.errors import InvalidArgument
 from bookjob.models import FileName, JobState, UploadForm
 from bookjob.protocol import Call
 
@@ -18,6 +23,9 @@ ROTATION: Final = Call("POST", "/v1/webhooks/secret/rotate", repeatable=False)
 HEALTH: Final = Call("GET", "/health")
 #: A service that is not ready says so with a 503 that is no failure to answer.
 READY: Final = Call("GET", "/ready", accepts=frozenset({httpx.codes.SERVICE_UNAVAILABLE}))
+
+#: The longest idempotency key that the service takes, in characters.
+_LONGEST_KEY: Final = 255
 
 
 class JobRequest(TypedDict, total=False):
@@ -43,7 +51,7 @@ def submission(text: str, request: JobRequest, idempotency_key: str | None) -> C
     return Call(
         "POST",
         "/v1/jobs",
-        headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
+        headers=_key_header(str(uuid.uuid4()) if idempotency_key is None else idempotency_key),
         json={"text": text} | _given(request),
         takes_place_in_queue=True,
     )
@@ -56,7 +64,7 @@ def analysis(text: str, request: JobRequest, idempotency_key: str | None) -> Cal
 
 def upload_form(request: JobRequest, idempotency_key: str | None) -> Call:
     """Return the call that asks for a form to upload a text by; made twice, the form that is not sent is no job."""
-    headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+    headers = {} if idempotency_key is None else _key_header(idempotency_key)
     return Call("POST", "/v1/uploads", headers=headers, json=_given(request), takes_place_in_queue=True)
 
 
@@ -110,8 +118,30 @@ def delete_result(job_id: str) -> Call:
     return Call("DELETE", f"{_job(job_id)}/result", repeatable=False)
 
 
+def _key_header(key: str) -> dict[str, str]:
+    # A header's value loses the spaces at its ends on its way.
+    if not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable() and key == key.strip()):
+        raise InvalidArgument(
+            f"The idempotency key {key!a} cannot be one: it must be 1 to {_LONGEST_KEY} printable ASCII characters "
+            "without a space at either end."
+        )
+    return {"Idempotency-Key": key}
+
+
 def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
+    given = {name: value for name, value in fields.items() if value is not None}
+    for name, value in given.items():
+        _require_unicode(name, value)
+    return given
+
+
+def _require_unicode(name: str, value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidArgument(
+            f"The {name} {value!a} is not Unicode: it has a lone surrogate, such as bytes leave that are not UTF-8."
+        ) from error
 
 
 def _with_query(path: str, **fields: str | int | None) -> str:
@@ -120,5 +150,6 @@ def _with_query(path: str, **fields: str | int | None) -> str:
 
 
 def _job(job_id: str) -> str:
+    _require_unicode("job_id", job_id)
     # One segment of the path, whatever a caller typed.
     return f"/v1/jobs/{quote(job_id, safe='')}"

@@ -23,6 +23,10 @@ class InvalidUrl(BookjobError):
         super().__init__(f"{url!r} is not a URL of a service; it should look like http://localhost:8000.")
 
 
+class InvalidArgument(BookjobError):
+    """What was told to a call is something that no request can carry; nothing was sent."""
+
+
 class InvalidApiKey(BookjobError):
     """The API key cannot be one, and was not sent; the text does not tell it."""
 

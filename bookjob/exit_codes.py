@@ -26,6 +26,7 @@ class ExitCode(IntEnum):
 _CODES: dict[type[errors.BookjobError], ExitCode] = {
     errors.InvalidBook: ExitCode.USAGE,
     errors.InvalidUrl: ExitCode.USAGE,
+    errors.InvalidArgument: ExitCode.USAGE,
     errors.InvalidApiKey: ExitCode.USAGE,
     errors.InvalidProxy: ExitCode.USAGE,
     errors.OutputNotWritable: ExitCode.USAGE,

@@ -129,7 +129,7 @@ def service_url(url: str) -> str:
     root = url.strip().rstrip("/").removesuffix("/v1")
     try:
         parsed = httpx.URL(root)
-    except httpx.InvalidURL as error:
+    except (httpx.InvalidURL, UnicodeEncodeError) as error:
         raise errors.InvalidUrl(url) from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise errors.InvalidUrl(url)

@@ -24,23 +24,8 @@ Folder = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="DIR", help="Where the files go.", show_default="output/BOOK"),
 ]
-
-
-def _said(name: str | None) -> str | None:
-    """Return the name; raises `BadParameter` where the shell passed on bytes that are no UTF-8."""
-    try:
-        (name or "").encode()
-    except UnicodeEncodeError as error:
-        raise typer.BadParameter(f"{name!a} is not UTF-8, as the shell passed it on") from error
-    return name
-
-
-BookId = Annotated[
-    str | None, typer.Option(help="The book's name.", metavar="NAME", show_default="the file's name", callback=_said)
-]
-OfBook = Annotated[
-    str | None, typer.Option("--book-id", help="Only jobs of this book.", metavar="NAME", callback=_said)
-]
+BookId = Annotated[str | None, typer.Option(help="The book's name.", metavar="NAME", show_default="the file's name")]
+OfBook = Annotated[str | None, typer.Option("--book-id", help="Only jobs of this book.", metavar="NAME")]
 Model = Annotated[
     str | None,
     typer.Option(help="small, big, mini or custom.", metavar="MODEL", show_default="the service's, small"),

@@ -173,8 +173,8 @@ def _request(
 ) -> "Request":
     from bookjob.reading import Request
 
-    key = idempotency_key or str(uuid.uuid4())
-    more = () if idempotency_key else ("--idempotency-key", key)
+    key = str(uuid.uuid4()) if idempotency_key is None else idempotency_key
+    more = ("--idempotency-key", key) if idempotency_key is None else ()
     return Request(
         job,
         large=large,

@@ -65,12 +65,24 @@ def test_run_passes_on_how_the_book_is_to_be_read(bookjob: Command, service: Scr
     assert (sent["model"], sent["pipeline"], sent["book_id"]) == ("big", ["entity", "quote"], "Emma!")
 
 
-def test_a_name_that_is_no_utf_8_is_refused_before_anything_is_sent(bookjob: Command, service: ScriptedService) -> None:
-    ran = bookjob("run", "emma.txt", "--book-id", "caf\udce9")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(("run", "emma.txt", option, "caf\udce9") for option in ("--book-id", "--model", "--callback-url", "--url")),
+        ("analyze", "emma.txt", "--pipeline", "entity,\udce9"),
+        ("submit", "emma.txt", "--idempotency-key", ""),
+        ("list", "--book-id", "\udce9"),
+        ("status", "\udce9"),
+    ],
+)
+def test_what_no_request_can_carry_is_refused_before_anything_is_sent(
+    bookjob: Command, service: ScriptedService, arguments: tuple[str, ...]
+) -> None:
+    ran = bookjob(*arguments)
 
     assert ran.exit_code == 2
-    assert "is not UTF-8" in ran.stderr
-    assert service.sent("POST") == []
+    assert ran.stderr.startswith("Error: ")
+    assert service.requests == []
 
 
 def test_a_folder_that_cannot_be_written_to_is_told_before_the_book_is_handed_in(

@@ -4,6 +4,7 @@ import inspect
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from typing import Any
 
 import httpx
 import pytest
@@ -32,6 +33,35 @@ def test_a_submission_sends_only_what_the_caller_asked_for(client: Client, servi
 def test_half_a_surrogate_pair_is_no_text(client: Client, service: ScriptedService, call: str) -> None:
     with pytest.raises(errors.InvalidBook, match=r"lone surrogate, '\\ud800', at character 1\."):
         getattr(client, call)("a\ud800")
+    assert service.requests == []
+
+
+@pytest.mark.parametrize("key", ["é", "\udcff", "a\nb", " a", "a ", "", "x" * 256])
+@pytest.mark.parametrize("call", ["submit", "upload", "analyze"])
+def test_an_idempotency_key_that_no_header_can_carry_is_refused_before_anything_is_sent(
+    client: Client, service: ScriptedService, call: str, key: str
+) -> None:
+    with pytest.raises(errors.InvalidArgument, match="printable ASCII characters"):
+        getattr(client, call)("text", idempotency_key=key)
+    assert service.requests == []
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments", "more"),
+    [
+        ("submit", ("text",), {"book_id": "caf\udce9"}),
+        ("upload", ("text",), {"options": {"referential_gender_cats": [["\udce9"]]}}),
+        ("analyze", ("text",), {"pipeline": ["entity", "\udce9"]}),
+        ("status", ("\udce9",), {}),
+        ("page", (), {"cursor": "\udce9"}),
+        ("latest", (), {"book_id": "\udce9"}),
+    ],
+)
+def test_half_a_surrogate_pair_is_refused_in_every_argument_before_anything_is_sent(
+    client: Client, service: ScriptedService, call: str, arguments: tuple[str, ...], more: dict[str, Any]
+) -> None:
+    with pytest.raises(errors.InvalidArgument, match="lone surrogate"):
+        getattr(client, call)(*arguments, **more)
     assert service.requests == []
 
 
@@ -307,7 +337,9 @@ def test_a_url_may_be_written_with_or_without_the_version(url: str) -> None:
         assert client.url == "http://books.example"
 
 
-@pytest.mark.parametrize("url", ["books.example", "ftp://books.example", "http://", "http://[::"])
+@pytest.mark.parametrize(
+    "url", ["books.example", "ftp://books.example", "http://", "http://[::", "http://books.example/\udcff"]
+)
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(errors.InvalidUrl, match="should look like"):
         Client(url)
