@@ -52,7 +52,7 @@ def submission(text: str, request: JobRequest, idempotency_key: str | None) -> C
         "POST",
         "/v1/jobs",
         headers=_key_header(str(uuid.uuid4()) if idempotency_key is None else idempotency_key),
-        json={"text": text} | _given(request),
+        json={"text": text} | _told(request),
         takes_place_in_queue=True,
     )
 
@@ -65,7 +65,7 @@ def analysis(text: str, request: JobRequest, idempotency_key: str | None) -> Cal
 def upload_form(request: JobRequest, idempotency_key: str | None) -> Call:
     """Return the call that asks for a form to upload a text by; made twice, the form that is not sent is no job."""
     headers = {} if idempotency_key is None else _key_header(idempotency_key)
-    return Call("POST", "/v1/uploads", headers=headers, json=_given(request), takes_place_in_queue=True)
+    return Call("POST", "/v1/uploads", headers=headers, json=_told(request), takes_place_in_queue=True)
 
 
 def upload(form: UploadForm, file: IO[bytes]) -> Call:
@@ -126,6 +126,16 @@ def _key_header(key: str) -> dict[str, str]:
             "without a space at either end."
         )
     return {"Idempotency-Key": key}
+
+
+def _told(request: JobRequest) -> dict[str, Any]:
+    # Its keywords are checked by types alone, which not every caller has looked at.
+    if unknown := request.keys() - JobRequest.__annotations__.keys():
+        raise TypeError(
+            f"There is no keyword {', '.join(sorted(unknown))}. How a book is read is told by: "
+            f"{', '.join(JobRequest.__annotations__)}."
+        )
+    return _given(request)
 
 
 def _given(fields: Mapping[str, Any]) -> dict[str, Any]:

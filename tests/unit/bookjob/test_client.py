@@ -65,6 +65,15 @@ def test_half_a_surrogate_pair_is_refused_in_every_argument_before_anything_is_s
     assert service.requests == []
 
 
+@pytest.mark.parametrize("call", ["submit", "upload", "analyze"])
+def test_a_keyword_that_does_not_exist_is_refused_before_anything_is_sent(
+    client: Client, service: ScriptedService, call: str
+) -> None:
+    with pytest.raises(TypeError, match=r"no keyword bookid, compat\..*book_id.*options"):
+        getattr(client, call)("text", compat=True, bookid="emma")
+    assert service.requests == []
+
+
 TROUBLES = st.sampled_from([0, 400, 401, 409, 413, 422, 425, 429, 500, 502, 503, 504])
 
 
