@@ -63,13 +63,6 @@ class QueueFull(JobsError):
         super().__init__(f"The queue is full ({max_queue_size} jobs are waiting). Try again later.")
 
 
-class QueueUnavailable(JobsError):
-    """The queue did not take the job, so it was withdrawn; nothing was stored."""
-
-    def __init__(self) -> None:
-        super().__init__("The job could not be queued and was not accepted. Try again in a moment.")
-
-
 class NotFinished(JobsError):
     """The job still waits or runs, so there is no result yet."""
 

@@ -34,7 +34,6 @@ from jobs.errors import (
     NoSuchFile,
     NotFinished,
     QueueFull,
-    QueueUnavailable,
     ResultGone,
     TextGone,
 )
@@ -105,21 +104,17 @@ class JobService:
     def submit(self, request: JobRequest, text: str, tenant: str) -> Job:
         """Store the text and the job and queue it; return the job, which nothing will lose from now on.
 
-        Raises InvalidRequest, QueueFull, or QueueUnavailable; then nothing is stored.
+        Raises InvalidRequest or QueueFull; then nothing is stored.
         """
         job = self._new_job(self.new_job_id(), request, text, tenant)
         self._store(job, text)
-        try:
-            self.queue.send(job.job_id)
-        except AWS_ERRORS as error:
-            self._withdraw(job, error)
+        self._wake_worker(job)
         return job
 
     def submit_once(self, request: JobRequest, text: str, tenant: str, idempotency_key: str) -> Job:
         """Submit unless the tenant's key stands for a job already; return the key's job either way.
 
-        Raises as `submit` does, or KeyReused when the key stands for another request. After QueueUnavailable the job
-        may be stored: the same call queues it.
+        Raises as `submit` does, or KeyReused when the key stands for another request.
         """
         job_id, digest = self.keyed_job_id(idempotency_key, tenant), digest_of(request, text)
         job = self.find(job_id)
@@ -133,7 +128,8 @@ class JobService:
                 job = refused.job
         if job.request_digest != digest:
             raise KeyReused
-        self._wake(job)
+        if job.status is Status.PENDING:  # whoever stored it may have died before its message was sent
+            self._wake_worker(job)
         return job
 
     def keyed_job_id(self, idempotency_key: str, tenant: str) -> str:
@@ -147,13 +143,16 @@ class JobService:
         except JobNotFound:
             return None
 
-    def _wake(self, job: Job) -> None:
-        """Queue a pending job, whether or not it is; a worker that is woken twice looks at the record."""
+    def _wake_worker(self, job: Job, occasion: str = "") -> None:
+        """Send a waiting job's message; a worker that is woken twice looks at the record.
+
+        The job waits even if that fails, and the janitor sends the message within minutes. So its record is left as it
+        is: nobody could tell whether SQS took the message, or whether another one has woken a worker for it.
+        """
         try:
-            if job.status is Status.PENDING:
-                self.queue.send(job.job_id)
+            self.queue.send(job.job_id, occasion)
         except AWS_ERRORS as error:
-            raise QueueUnavailable from error
+            logger.warning("A job was not queued; the janitor will", job_id=job.job_id, exc_info=error)
 
     def _new_job(self, job_id: str, request: JobRequest, text: str, tenant: str) -> Job:
         check_text(text, self.settings)
@@ -185,14 +184,6 @@ class JobService:
         except (InvalidRequest, QueueFull, MoveRefused):
             self.documents.delete_text(job.document_key)
             raise
-
-    def _withdraw(self, job: Job, cause: Exception) -> None:
-        try:
-            self.store.withdraw(job)
-        except MoveRefused:
-            return  # A worker that another message woke has taken the job: it is accepted after all.
-        self.documents.delete_text(job.document_key)
-        raise QueueUnavailable from cause
 
     def get(self, job_id: str, tenant: str) -> Job:
         """Return the tenant's job as it stands now; raises JobNotFound, also for another tenant's."""
@@ -288,8 +279,7 @@ class JobService:
     def retry(self, job_id: str, tenant: str) -> Job:
         """Queue a failed or cancelled job again and return it; it goes on after its last whole stage.
 
-        It waits even if its message could not be sent: the janitor sends it within minutes. Raises JobNotFound,
-        MoveRefused for any other job, TextGone or QueueFull.
+        Raises JobNotFound, MoveRefused for any other job, TextGone or QueueFull.
         """
         ended = self.get(job_id, tenant)
         try:
@@ -297,11 +287,7 @@ class JobService:
         except DocumentMissing as missing:
             raise TextGone(ended) from missing
         job = self.store.retry(ended, self.clock(), self.settings.max_queue_size)
-        try:
-            self.queue.send(job_id, occasion=f"@{isoformat(self.clock())}")
-        except AWS_ERRORS as error:
-            # Its end is not written anew, since it was told of already, and a worker may have taken the job by now.
-            logger.warning("A retried job was not queued; the janitor will", job_id=job_id, exc_info=error)
+        self._wake_worker(job, occasion=f"@{isoformat(self.clock())}")
         return job
 
     def discard(self, job_id: str, tenant: str) -> None:

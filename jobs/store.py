@@ -88,13 +88,6 @@ class JobStore(JobLookup):
             raise QueueFull(max_queue_size)
         _check(refusals, "be submitted", job)
 
-    def withdraw(self, job: Job) -> None:
-        """Remove a pending job whose message was never sent, as if it had not been submitted."""
-        key = {"TableName": self.table, "Key": job_key(job.job_id)}
-        delete = merged(key, condition(IS_PENDING, pending="pending"))
-        refusals = self._transact({"Delete": delete}, {"Update": self._queue(job.place, leave=("waiting",))})
-        _check(refusals, "be withdrawn", job)
-
     def claim(self, job: Job, owner: str, now: datetime, lease_time: timedelta) -> tuple[Job, Lease]:
         """Take the lease of a pending job, or of a running one whose lease ran out, under a new epoch.
 

@@ -26,7 +26,6 @@ from jobs.errors import (
     NoSuchFile,
     NotFinished,
     QueueFull,
-    QueueUnavailable,
     ResultGone,
     SecretJustRotated,
     TextGone,
@@ -61,7 +60,6 @@ SHAPES: dict[type[JobsError], Shape] = {
     DocumentTooLarge: Shape(HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     NotFinished: Shape(HTTPStatus.TOO_EARLY, retry_after=5),
     QueueFull: Shape(HTTPStatus.SERVICE_UNAVAILABLE, retry_after=30),
-    QueueUnavailable: Shape(HTTPStatus.SERVICE_UNAVAILABLE, retry_after=5),
 }
 
 #: How long a caller should wait when AWS did not answer, in seconds.
@@ -126,5 +124,5 @@ def _count(error: Exception) -> None:
     """Count what an operator must tell from each other: a full queue is meant to happen, a fault is not."""
     if isinstance(error, QueueFull):
         metrics.add_metric("QueueFull", MetricUnit.Count, 1)
-    elif isinstance(error, QueueUnavailable) or not isinstance(error, JobsError):
+    elif not isinstance(error, JobsError):
         metrics.add_metric("Faults", MetricUnit.Count, 1)

@@ -15,7 +15,6 @@ from typing import Any
 
 import httpx
 import pytest
-from botocore.exceptions import EndpointConnectionError
 
 from functions import connection
 from functions.announce import handler as announce
@@ -148,14 +147,6 @@ def api(root: JobService, deployment: Deployment) -> None:
             assert caller.request(method, path).status_code == status, (method, path)
         assert caller.post("/v1/jobs", json={"text": "A.", "model": "mini"}).status_code == 200
         assert caller.post("/v1/uploads", json={"model": "mini"}).status_code == 200
-    with pytest.MonkeyPatch.context() as patch:  # a queue that fails: what was stored is withdrawn
-        patch.setattr(type(root.queue), "send", _unavailable)
-        with pytest.raises(Exception, match="queue"):
-            connections.jobs().submit(JobRequest(model="mini"), "A text.", TENANT)
-
-
-def _unavailable(*_: object) -> None:
-    raise EndpointConnectionError(endpoint_url="https://sqs")
 
 
 def ingesting(root: JobService, deployment: Deployment) -> None:

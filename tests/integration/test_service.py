@@ -6,11 +6,13 @@ from typing import NoReturn
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from jobs.errors import InvalidRequest, JobNotFound, MoveRefused, QueueFull, QueueUnavailable
+from jobs.errors import InvalidRequest, JobNotFound, MoveRefused, QueueFull
 from jobs.model import Status
 from jobs.queue import JobQueue
 from jobs.request import JobRequest
 from jobs.service import JobService
+from jobs.upkeep import send_again
+from tests.conftest import SettableClock
 
 REQUEST = JobRequest(model="mini", book_id="dracula")
 
@@ -49,13 +51,18 @@ def test_a_job_that_finds_no_place_leaves_nothing_behind(service: JobService) ->
     assert objects(service) == kept
 
 
-def test_a_job_that_could_not_be_queued_is_not_accepted_and_leaves_nothing_behind(service: JobService) -> None:
-    broken = replace(service, queue=DeadQueue(service.queue.client, service.queue.url), new_job_id=lambda: "lost")
-    with pytest.raises(QueueUnavailable):
-        broken.submit(REQUEST, "A text.", "public")
-    with pytest.raises(JobNotFound):
-        service.get("lost", "public")
-    assert (objects(service), service.queue_size()) == ([], 0)
+def test_a_job_that_could_not_be_queued_is_accepted_and_waits_for_the_janitor(
+    service: JobService, clock: SettableClock
+) -> None:
+    broken = replace(service, queue=DeadQueue(service.queue.client, service.queue.url))
+    submitted = {
+        broken.submit(REQUEST, "A text.", "public").job_id,
+        broken.submit_once(REQUEST, "A text.", "public", "mine").job_id,
+    }
+    assert {service.get(job_id, "public").status for job_id in submitted} == {Status.PENDING}
+    assert (len(objects(service)), service.queue.size()) == (2, 0)
+    clock.advance(61)
+    assert send_again(service) == service.queue.size() == 2
 
 
 def test_a_job_that_a_worker_took_before_its_message_could_be_sent_is_accepted(service: JobService) -> None:

@@ -60,7 +60,6 @@ def attempt(service: JobService, move: str, job: Job, lease: Lease) -> Job | Non
     """Make the move and return the job after it; None where nothing is left of it."""
     store, now = service.store, service.clock()
     moves: dict[str, Callable[[], Job | None]] = {
-        "withdraw": lambda: store.withdraw(job),
         "claim": lambda: store.claim(job, "worker-2", now, LEASE)[0],
         "cancel": lambda: store.cancel(job, now),
         "beat": lambda: store.beat(lease, now + LEASE),
@@ -111,7 +110,7 @@ def check_move(service: JobService, move: str, status: Status) -> None:
 
 def test_every_move_of_the_store_is_in_the_diagram() -> None:
     assert {move for _, move, _ in EDGES} == {
-        "submit", "withdraw", "claim", "beat", "release", "publish", "fail", "stop", "cancel", "expire",
+        "submit", "claim", "beat", "release", "publish", "fail", "stop", "cancel", "expire",
         "request_cancel", "retry", "discard", "sweep", "take_back", "bury", "reject",
     }  # fmt: skip
 
@@ -126,14 +125,6 @@ def test_the_same_id_is_not_submitted_twice(service: JobService) -> None:
     with pytest.raises(MoveRefused) as refused:
         service.store.submit(job, max_queue_size=10)
     assert refused.value.job == job
-
-
-def test_a_withdrawn_job_leaves_no_trace(service: JobService) -> None:
-    job = submitted(service)
-    service.store.withdraw(job)
-    assert service.store.waiting() == []
-    with pytest.raises(JobNotFound):
-        service.store.get(job.job_id, service.clock())
 
 
 def test_a_full_queue_takes_nothing_until_a_place_is_free(service: JobService) -> None:
