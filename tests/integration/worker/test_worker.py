@@ -2,57 +2,23 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import IO, Any, ClassVar, NoReturn
+from datetime import timedelta
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
 
-from gpu_worker import publishing, retries
 from gpu_worker.connections import Connections
 from gpu_worker.consumer import Consumer
 from gpu_worker.engine_process import EngineProcess
 from gpu_worker.shutdown import Shutdown
 from jobs.clock import isoformat, utc_now
-from jobs.documents import FILES, DocumentStore, file_key
-from jobs.model import Job, Lease, Outcome, Status
+from jobs.documents import FILES, file_key
+from jobs.model import Lease, Status
 from jobs.queue import JobQueue
 from jobs.request import JobRequest
-from jobs.store import JobStore
-from tests.scripted_engine import LOADER, script
-from tests.workers import TENANT, Deployment, consume, emulated, finish
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
-    process = EngineProcess(LOADER, tmp_path_factory.mktemp("home"))
-    process.start()
-    yield process
-    process.kill()
-
-
-@pytest.fixture(scope="module")
-def deployment(emulator_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    with emulated(emulator_port):
-        yield Deployment.create(tmp_path_factory.mktemp("packs"), max_failures=2)
-
-
-@pytest.fixture
-def shutdown() -> Shutdown:
-    return Shutdown()
-
-
-@pytest.fixture(scope="module")
-def connections(deployment: Deployment) -> Connections:
-    return Connections.connect(deployment.settings)
-
-
-@pytest.fixture
-def consumer(connections: Connections, engine: EngineProcess, shutdown: Shutdown) -> Consumer:
-    engine.start()
-    return Consumer(connections, engine, shutdown, "worker-1")
+from tests.scripted_engine import script
+from tests.workers import TENANT, Deployment, consume, finish
 
 
 def as_soon_as(condition: Callable[[], bool], act: Callable[[], object]) -> threading.Thread:
@@ -124,36 +90,6 @@ def test_jobs_run_in_order_of_submission_whatever_the_order_of_their_messages(
 class MuteQueue(JobQueue):
     def send(self, job_id: str, occasion: str = "") -> None:
         pass
-
-
-class FullRecord(JobStore):
-    """Refuses to lengthen one job's record, as DynamoDB does at 400 KB."""
-
-    full: ClassVar[str]
-
-    def claim(self, job: Job, owner: str, now: datetime, lease_time: timedelta) -> tuple[Job, Lease]:
-        if job.job_id != self.full:
-            return super().claim(job, owner, now, lease_time)
-        reasons = [
-            {"Code": "ValidationError", "Message": "Item size to update has exceeded the maximum allowed size"},
-            {"Code": "None"},
-        ]
-        answer: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
-        raise ClientError(answer, "TransactWriteItems")
-
-
-def test_a_job_whose_record_cannot_be_written_holds_up_no_other(
-    connections: Connections, deployment: Deployment, engine: EngineProcess
-) -> None:
-    stuck, behind = deployment.submit(script()), deployment.submit(script())
-    FullRecord.full = stuck.job_id
-    store = FullRecord(connections.store.client, connections.store.table, connections.store.ttl)
-    engine.start()
-    consumer = Consumer(replace(connections, store=store), engine, Shutdown(), "worker-1")
-    consume(consumer, lambda: deployment.job(behind).status.ended)
-    assert deployment.job(stuck).attempt == 0
-    deployment.service.cancel(stuck.job_id, TENANT)
-    consume(consumer, lambda: deployment.messages() == (0, 0))
 
 
 def test_a_message_for_a_cancelled_job_is_dropped(consumer: Consumer, deployment: Deployment) -> None:
@@ -303,39 +239,6 @@ def test_a_worker_whose_job_was_taken_over_keeps_nothing(consumer: Consumer, dep
     finish(consumer, deployment, job)
 
 
-class OvertakenDocuments(DocumentStore):
-    """Lets something happen after the first part of a result is stored."""
-
-    overtake: ClassVar[Callable[[], object]]
-
-    def put(self, key: str, body: bytes | IO[bytes], content_type: str, encoding: str | None = None) -> None:
-        super().put(key, body, content_type, encoding)
-        if key.endswith("result.json.gz"):
-            type(self).overtake()
-
-
-def test_a_worker_that_is_overtaken_while_it_stores_results_deletes_its_own(
-    connections: Connections, deployment: Deployment, engine: EngineProcess
-) -> None:
-    job = deployment.submit(script())
-    store, documents = deployment.service.store, deployment.service.documents
-    leases: list[Lease] = []
-
-    def overtake() -> None:
-        later = utc_now() + timedelta(seconds=deployment.settings.lease_seconds)
-        leases.append(store.claim(deployment.job(job), "worker-2", later, timedelta(minutes=1))[1])
-        documents.put(file_key(job.job_id, 2, "book"), b"{}", "application/json")
-
-    OvertakenDocuments.overtake = overtake
-    engine.start()
-    slow = replace(connections, documents=OvertakenDocuments(documents.client, documents.bucket))
-    consumer = Consumer(slow, engine, Shutdown(), "worker-1")
-    consumer.consume_one()
-    assert deployment.objects(f"results/{job.job_id}/") == [file_key(job.job_id, 2, "book")]
-    store.publish(leases[0], Outcome(1, utc_now(), 1))
-    assert finish(consumer, deployment, job).result_epoch == 2
-
-
 def test_a_job_that_another_worker_holds_waits_for_its_lease_to_run_out(
     consumer: Consumer, deployment: Deployment
 ) -> None:
@@ -345,78 +248,6 @@ def test_a_job_that_another_worker_holds_waits_for_its_lease_to_run_out(
     assert (deployment.job(job).lease_owner, deployment.messages()) == ("worker-2", (0, 1))
     ended = finish(consumer, deployment, job)
     assert (ended.status, ended.attempt, ended.result_epoch) == (Status.COMPLETED, 2, 2)
-
-
-def test_an_end_that_nobody_cleared_up_behind_is_cleared_up_by_its_message(
-    consumer: Consumer, deployment: Deployment
-) -> None:
-    job = deployment.submit(script())
-    documents, store = deployment.service.documents, deployment.service.store
-    for epoch in (1, 2):
-        documents.put(file_key(job.job_id, epoch, "book"), b"{}", "application/json")
-    documents.put(f"checkpoints/{job.job_id}/made-of/tokens", b"", "application/octet-stream")
-    first, _ = store.claim(deployment.job(job), "worker-2", utc_now(), timedelta(0))
-    _, lease = store.claim(first, "worker-2", utc_now(), timedelta(seconds=3))
-    store.publish(lease, Outcome(1, utc_now(), 1))
-    consume(consumer, lambda: deployment.messages() == (0, 0))
-    assert deployment.objects(f"results/{job.job_id}/") == [file_key(job.job_id, 2, "book")]
-    assert deployment.objects(f"checkpoints/{job.job_id}/") == []
-
-
-def test_whoever_clears_up_behind_a_failed_job_leaves_what_is_being_made_of_its_retry(
-    connections: Connections, deployment: Deployment
-) -> None:
-    job = deployment.submit(script())
-    store, documents = deployment.service.store, deployment.service.documents
-    _, lease = store.claim(job, "worker-2", utc_now(), timedelta(seconds=3))
-    failed = store.fail(lease, "no memory", utc_now())
-    _, again = store.claim(deployment.service.retry(job.job_id, TENANT), "worker-2", utc_now(), timedelta(minutes=1))
-    for epoch in (lease.epoch, again.epoch):
-        documents.put(file_key(job.job_id, epoch, "book"), b"{}", "application/json")
-    publishing.tidy(connections, failed)
-    assert deployment.objects(f"results/{job.job_id}/") == [file_key(job.job_id, again.epoch, "book")]
-    store.stop(again, utc_now())
-
-
-class FlakyDocuments(DocumentStore):
-    """Fails every first time that it is to store a part of a result."""
-
-    seen: ClassVar[set[str]] = set()
-
-    def put(self, key: str, body: bytes | IO[bytes], content_type: str, encoding: str | None = None) -> None:
-        if key.startswith("results/") and key not in self.seen:
-            self.seen.add(key)
-            raise EndpointConnectionError(endpoint_url="s3")
-        super().put(key, body, content_type, encoding)
-
-
-def test_publishing_outlasts_a_storage_that_fails_for_a_moment(
-    connections: Connections, deployment: Deployment, engine: EngineProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retries, "LONGEST_PAUSE", 0.01)
-    flaky = FlakyDocuments(connections.documents.client, connections.documents.bucket)
-    engine.start()
-    consumer = Consumer(replace(connections, documents=flaky), engine, Shutdown(), "worker-1")
-    job = finish(consumer, deployment, deployment.submit(script()))
-    assert (job.status, job.attempt) == (Status.COMPLETED, 1)
-    assert deployment.file(job, "book") == "book of fog\n"
-
-
-class DeadDocuments(DocumentStore):
-    def read(self, key: str) -> NoReturn:  # noqa: ARG002 - the signature is DocumentStore's
-        raise EndpointConnectionError(endpoint_url="s3")
-
-
-def test_a_storage_that_stays_away_costs_an_attempt_and_not_the_worker(
-    connections: Connections, deployment: Deployment, engine: EngineProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retries, "LONGEST_PAUSE", 0.01)
-    dead = DeadDocuments(connections.documents.client, connections.documents.bucket)
-    engine.start()
-    consumer = Consumer(replace(connections, documents=dead), engine, Shutdown(), "worker-1")
-    job = finish(consumer, deployment, deployment.submit(script()))
-    assert (job.status, job.attempt, job.failures) == (Status.FAILED, 2, 2)
-    assert job.error_message == "The service's storage did not answer; submit the job again later."
 
 
 def test_the_engine_stays_warm_from_job_to_job(
