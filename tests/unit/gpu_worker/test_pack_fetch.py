@@ -36,9 +36,9 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator["S3Client"]:
         yield client
 
 
-def store(s3: "S3Client", files: dict[str, bytes], listing: bytes) -> None:
+def store(s3: "S3Client", files: dict[str, bytes], listing: bytes, pack: str = "own") -> None:
     for name, data in {**files, "manifest.json": listing}.items():
-        s3.put_object(Bucket=BUCKET, Key=f"packs/own/{name}", Body=data)
+        s3.put_object(Bucket=BUCKET, Key=f"packs/{pack}/{name}", Body=data)
 
 
 def test_a_pack_of_the_bucket_is_fetched_whole(s3: "S3Client", tmp_path: Path) -> None:
@@ -67,9 +67,15 @@ def test_a_pack_that_was_replaced_is_fetched_anew(s3: "S3Client", tmp_path: Path
     assert (new / "model.safetensors").read_bytes() == b"better weights"
 
 
-@pytest.mark.parametrize("name", ["other", "own/..", "../packs/own", ""])
+@pytest.mark.parametrize("name", ["other", ""])
 def test_a_pack_that_the_bucket_has_not_is_none(s3: "S3Client", tmp_path: Path, name: str) -> None:
     store(s3, FILES, manifest(FILES))
+    assert fetch_pack(s3, BUCKET, name, tmp_path) is None
+
+
+@pytest.mark.parametrize("name", ["own/..", "../packs/own"])
+def test_what_the_bucket_has_under_a_path_is_no_pack(s3: "S3Client", tmp_path: Path, name: str) -> None:
+    store(s3, FILES, manifest(FILES), pack=name)
     assert fetch_pack(s3, BUCKET, name, tmp_path) is None
 
 
@@ -79,7 +85,7 @@ def test_a_pack_that_the_bucket_has_not_is_none(s3: "S3Client", tmp_path: Path, 
         ({**FILES, "vocab.txt": b"[PAD]\nmore"}, manifest(FILES)),
         ({"model.safetensors": b"weights"}, manifest(FILES)),
         (FILES, b"{}"),
-        (FILES, manifest({**FILES, "../escaped": b"x"})),
+        ({**FILES, "../escaped": b"x"}, manifest({**FILES, "../escaped": b"x"})),
     ],
 )
 def test_a_damaged_pack_is_refused_and_not_kept(
