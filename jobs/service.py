@@ -1,5 +1,6 @@
 """What callers can do with jobs: submit one, look at it, call it off, count them. Both ways in stand on this."""
 
+import os
 import re
 import secrets
 import time
@@ -54,6 +55,10 @@ CALLERS_PATIENCE = Config(connect_timeout=2, read_timeout=8, retries={"mode": "s
 #: The signature that S3 takes on presigned URLs in every region.
 SIGNED_FOR_S3 = CALLERS_PATIENCE.merge(Config(signature_version="s3v4"))
 
+#: Presigned URLs name the bucket's address in its region. Otherwise they name S3's global one, which never answers for
+#: newer regions, and for a new bucket outside us-east-1 only after hours.
+SIGNED_FOR_AWS = SIGNED_FOR_S3.merge(Config(s3={"addressing_style": "virtual"}))
+
 #: Seconds between two looks at a job that is watched.
 LOOK_AGAIN = 0.5
 
@@ -66,6 +71,12 @@ JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 def _new_job_id() -> str:
     return str(uuid.uuid4())
+
+
+def _signed_for_s3() -> Config:
+    # An endpoint of one's own, such as localhost, has no names for buckets.
+    elsewhere = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    return SIGNED_FOR_S3 if elsewhere else SIGNED_FOR_AWS
 
 
 @dataclass(frozen=True)
@@ -91,7 +102,7 @@ class JobService:
         return cls(
             settings=settings,
             store=JobStore(dynamodb, settings.table, timedelta(seconds=settings.job_ttl_seconds)),
-            documents=DocumentStore(session.client("s3", config=SIGNED_FOR_S3), settings.bucket),
+            documents=DocumentStore(session.client("s3", config=_signed_for_s3()), settings.bucket),
             queue=JobQueue(sqs, settings.queue_url, settings.worker_concurrency),
             listing=JobList(dynamodb, settings.table),
             callbacks=CallbackDesk(
