@@ -30,7 +30,7 @@ BUSIEST: Final = 0.8
 
 
 class Network(StrEnum):
-    """How the worker's network leads to AWS (the template's `Egress`)."""
+    """How the worker's network leads to AWS (the template's `NetworkEgress`)."""
 
     ENDPOINTS = "endpoints"
     NAT = "nat"
@@ -182,6 +182,7 @@ def bill(per_month: int, books: Books, machine: Machine, prices: Prices, seed: i
     hours = run.paid_seconds / HOUR / months
     lines = [
         *_requests(per_month, books, run.mean_wait, prices),
+        _polling(run, months, prices),
         *_storage(per_month, books, prices),
         *_machine_time(machine, run, months),
         *_standing(machine, prices),
@@ -218,6 +219,14 @@ def _requests(per_month: int, books: Books, wait: float, prices: Prices) -> Iter
     }
     for what, dollars in each.items():
         yield Line("requests", what, per_month * dollars)
+
+
+def _polling(run: Run, months: float, prices: Prices) -> Line:
+    """Return what it costs that workers with nothing to read look for it; a machine that lingers counts as one."""
+    seconds = run.idle_seconds / months
+    return Line(
+        "requests", "Idle workers' looks at the queue", seconds * FOOTPRINT.polls_per_second * prices.fifo_request
+    )
 
 
 def _callback(prices: Prices) -> float:

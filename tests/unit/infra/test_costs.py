@@ -16,6 +16,7 @@ from bookjob.cli import app
 from bookjob.commands import planning
 from bookjob.exit_codes import ExitCode
 from bookjob.planning import MOST_WORKERS
+from gpu_worker.consumer import POLL
 from infra.costs.arrivals import Books, Pattern, read, times
 from infra.costs.errors import InvalidArrivals, InvalidPrices
 from infra.costs.model import CPU_SPEED, FOOTPRINT, Bill, Machine, Network, bill, machines
@@ -88,6 +89,11 @@ def test_one_book_is_paid_for_from_the_boot_to_the_end_of_the_lingering() -> Non
 
 def test_a_machine_that_is_always_on_is_paid_for_all_month() -> None:
     assert bill(1, NOVELS, of("always on"), PRICES).machine_hours == pytest.approx(730)
+
+
+def test_a_worker_that_waits_pays_for_each_look_at_the_queue() -> None:
+    (looks,) = [line for line in bill(1, NOVELS, of("always on"), PRICES).lines if "looks at the queue" in line.what]
+    assert looks.dollars == pytest.approx(730 * 3600 / POLL * PRICES.fifo_request, rel=1e-3)
 
 
 def test_more_work_than_one_worker_can_do_gets_more_workers() -> None:
