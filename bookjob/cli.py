@@ -4,7 +4,11 @@ Those modules import the rest of the package where they use it, so that `bookjob
 library.
 """
 
+import errno
+import sys
 from collections.abc import Callable
+from contextlib import suppress
+from io import TextIOWrapper
 from typing import Any, Final
 
 import typer
@@ -14,7 +18,7 @@ from bookjob import stack
 from bookjob.commands import books, jobs, keys, packs, planning, webhooks
 from bookjob.commands.terminal import say
 from bookjob.errors import BookjobError
-from bookjob.exit_codes import exit_code_of
+from bookjob.exit_codes import ExitCode, exit_code_of
 
 _EXIT_CODES: Final = (
     "Exit codes: 0 all went well · 1 the job failed or was cancelled · 2 the command, file or request is not valid · "
@@ -27,6 +31,9 @@ class _Commands(TyperGroup):
     """Ends a command that met one of our errors with its sentence and its exit code, never with a stack trace."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if isinstance(sys.stdout, TextIOWrapper):
+            # A locale that lacks a character shows a question mark in its place: the book is read all the same.
+            sys.stdout.reconfigure(errors="replace")
         # Kept for the message of a command that is broken off: it says how to go on by the command as it was typed.
         ctx.obj = tuple(args)
         return super().parse_args(ctx, args)
@@ -37,6 +44,15 @@ class _Commands(TyperGroup):
         except BookjobError as error:
             say(f"Error: {error}", style="red")
             raise typer.Exit(exit_code_of(error)) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # typer ends the command without a word, as `head` expects it
+            where = f"{error.filename}: " if error.filename else ""
+            say(f"Error: {where}{error.strerror or error}.", style="red")
+            with suppress(OSError):
+                # What could not be written would be tried again at the very end, and the exit code be Python's.
+                sys.stdout.close()
+            raise typer.Exit(ExitCode.USAGE) from error
 
 
 app = typer.Typer(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -13,6 +13,8 @@ from bookjob.wording import duration, ordinal
 
 _HEADING = "bold cyan"
 _FAINT = "dim"
+#: Columns; nothing of ours is wider.
+_WIDEST = 1000
 
 
 def print_summary(console: Console, summary: Summary, job: Job, files: Sequence[Path]) -> None:
@@ -27,7 +29,16 @@ def print_summary(console: Console, summary: Summary, job: Job, files: Sequence[
     parts += [Text(), *_provenance(job)]
     if files:
         parts += [Text(), _files(files)]
-    console.print(Group(*parts))
+    for part in parts:
+        print_whole(console, part)
+
+
+def print_whole(console: Console, what: RenderableType) -> None:
+    """Print something within a terminal's width, or as wide as it is for whatever reads it else."""
+    if not console.is_terminal:
+        width = console.measure(what, options=console.options.update(width=_WIDEST)).maximum
+        console.width = max(console.width, width)
+    console.print(what)
 
 
 def _title(job: Job) -> Text:

@@ -166,7 +166,7 @@ def print_read_book(read: "ReadBook", as_json: bool) -> None:
     if as_json:
         files = [str(file) for file in read.files]
         job = read.job.model_dump(mode="json")
-        typer.echo(json.dumps({"job": job, "files": files, "summary": asdict(read.summary)}, ensure_ascii=False))
+        typer.echo(json.dumps({"job": job, "files": files, "summary": asdict(read.summary)}))
         return
     from bookjob.render import print_summary
 

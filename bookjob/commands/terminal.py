@@ -1,5 +1,6 @@
 """Where a command writes: its answer to standard output, everything for people to standard error."""
 
+import json
 import shlex
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
 
 #: The option that is never said back; BOOKJOB_API_KEY does as well.
 _API_KEY: Final = "--api-key"
-
-#: Columns; no table of ours is wider.
-_WIDEST: Final = 1000
 
 
 def messages() -> "Console":
@@ -33,13 +31,10 @@ def output() -> "Console":
 
 
 def print_table(table: "Table") -> None:
-    """Print a table as the answer: within a terminal's width, or with nothing cut off for whatever reads it else."""
-    console = output()
-    if not console.is_terminal:
-        console.width = max(
-            console.width, console.measure(table, options=console.options.update(width=_WIDEST)).maximum
-        )
-    console.print(table)
+    """Print a table as the answer."""
+    from bookjob.render import print_whole
+
+    print_whole(output(), table)
 
 
 def command_line(ctx: typer.Context, *more: str) -> str:
@@ -62,5 +57,5 @@ def say(message: str, style: str | None = None) -> None:
 
 
 def print_json(answer: "BaseModel") -> None:
-    """Print an answer for machines, on one line."""
-    typer.echo(answer.model_dump_json())
+    """Print an answer for machines, on one line, in ASCII: no locale takes a character away."""
+    typer.echo(json.dumps(answer.model_dump(mode="json")))

@@ -258,49 +258,6 @@ def test_the_result_of_a_job_that_goes_on_is_refused(bookjob: Command, service: 
     assert not Path("output").exists()
 
 
-def test_cancelling_a_job_that_waits_says_so(bookjob: Command, service: ScriptedService) -> None:
-    service.fail("POST", "cancel", httpx.Response(202, json={"job_id": JOB_ID, "status": "cancelled"}))
-
-    ran = bookjob("cancel", JOB_ID, "--json")
-
-    assert json.loads(ran.stdout) == {"job_id": JOB_ID, "status": "cancelled"}
-
-
-def test_cancelling_a_job_that_runs_waits_until_it_has_stopped(bookjob: Command, service: ScriptedService) -> None:
-    service.looks = [job("running"), job("running"), job("cancelled")]
-
-    ran = bookjob("cancel", JOB_ID)
-
-    assert (ran.exit_code, ran.stdout) == (0, "Cancelled.\n")
-
-
-def test_cancelling_a_job_that_has_ended_is_refused(bookjob: Command, service: ScriptedService) -> None:
-    service.fail("POST", "cancel", problem(409, "it is completed"))
-
-    ran = bookjob("cancel", JOB_ID)
-
-    assert ran.exit_code == 5
-    assert ran.stderr == "Error: it is completed\n"
-
-
-@pytest.mark.parametrize("end", ["completed", "failed"])
-def test_cancelling_a_job_that_ends_by_itself_meanwhile_says_how_it_ended(
-    bookjob: Command, service: ScriptedService, end: str
-) -> None:
-    service.looks = [job("running"), job(end)]
-
-    ran = bookjob("cancel", JOB_ID)
-
-    assert (ran.exit_code, ran.stdout) == (5, "")
-    assert ran.stderr == f"Error: The job {end} before it could be stopped.\n"
-
-
-def test_cancelling_tells_machines_how_a_job_ended_by_itself(bookjob: Command) -> None:
-    ran = bookjob("cancel", JOB_ID, "--json")
-
-    assert (ran.exit_code, json.loads(ran.stdout)) == (5, {"job_id": JOB_ID, "status": "completed"})
-
-
 def test_stats_are_the_services_own_for_machines(bookjob: Command) -> None:
     assert json.loads(bookjob("stats", "--json").stdout) == STATS
 

@@ -8,6 +8,7 @@ from typing import NoReturn
 import pytest
 
 from bookjob.exit_codes import ExitCode
+from infra.local.errors import StateNotKept
 from infra.local.home import Home, Running
 from infra.local.processes import Identity
 
@@ -66,6 +67,63 @@ def test_ctrl_c_stops_a_service_in_the_foreground_as_it_should(
     ran = bookjob("up")
 
     assert (ran.exit_code, ran.stderr.startswith("Stopped. Unfinished jobs are kept")) == (ExitCode.OK, True)
+
+
+def test_a_stop_that_loses_jobs_does_not_say_that_they_are_kept(
+    bookjob: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(_: Home) -> NoReturn:
+        raise StateNotKept
+
+    monkeypatch.setattr("infra.local.session.stop", lose)
+
+    ran = bookjob("down")
+
+    assert ran.exit_code == ExitCode.UNREACHABLE
+    assert "since the last start is lost" in ran.stderr
+    assert "jobs are kept" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("asked", "with_worker", "told"),
+    [
+        (("--no-substitute",), True, "serves small and big with mini"),
+        (("--keys",), True, "asks for no API key"),
+        (("--port", "8001"), True, "on port 8000"),
+        ((), False, "only accepts jobs"),
+    ],
+)
+def test_a_start_that_asks_for_something_else_than_runs_is_refused(
+    bookjob: Command, monkeypatch: pytest.MonkeyPatch, asked: tuple[str, ...], with_worker: bool, told: str
+) -> None:
+    running = Running(supervisor=Identity.of(os.getpid()), port=8000, with_worker=with_worker, ready=True)
+    monkeypatch.setattr("infra.local.session.take", lambda _: running)
+
+    ran = bookjob("up", "--detach", *asked)
+
+    assert ran.exit_code == ExitCode.UNREACHABLE
+    assert told in ran.stderr
+    assert "bookjob down" in ran.stderr
+
+
+def test_a_start_that_asks_for_less_than_runs_uses_it(
+    bookjob: Command, monkeypatch: pytest.MonkeyPatch, home: Home
+) -> None:
+    running = Running(
+        supervisor=Identity.of(os.getpid()),
+        port=8000,
+        with_worker=True,
+        with_substitute=False,
+        with_keys=True,
+        ready=True,
+    )
+    monkeypatch.setattr("infra.local.session.take", lambda _: running)
+    home.prepare()
+    home.note_running(running)
+
+    ran = bookjob("up", "--detach", "--no-worker")
+
+    assert (ran.exit_code, "runs already" in ran.stderr) == (ExitCode.OK, True)
 
 
 def test_a_home_that_is_a_file_is_told(bookjob: Command, home: Home) -> None:
