@@ -180,13 +180,17 @@ def _output(folder: Path | None, name: str) -> OutputFolder:
 
 
 def _booknlp_files(client: Client, job_id: str, output: OutputFolder) -> list[Path]:
-    """Fetch BookNLP's own files; a job that was not asked for all tasks did not make all of them."""
+    """Fetch BookNLP's own files; a job that was not asked for all tasks did not make all of them.
+
+    One that it did not make goes if an earlier job left it there, so that all files of a book are of one reading.
+    """
     files = []
     for name in FILE_NAMES:
         path = output.file(name)
         try:
             client.download_file(job_id, name, path)
         except errors.NotFound:
+            path.unlink(missing_ok=True)
             continue
         files.append(path)
     return files

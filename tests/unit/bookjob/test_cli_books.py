@@ -129,6 +129,22 @@ def test_ctrl_c_while_a_result_is_fetched_leaves_no_half_of_a_file(
     assert [file.name for file in Path("out").iterdir()] == (["result.json"] if last == "tokens" else [])
 
 
+def test_a_folder_keeps_no_file_of_an_earlier_job_of_the_same_name(bookjob: Command, service: ScriptedService) -> None:
+    service.files["quotes"] = b"quote\nHello\n"
+    bookjob("run", "emma.txt", "-o", "out")
+    Path("out/persuasion.quotes").write_text("of another name")
+
+    del service.files["quotes"]
+    bookjob("run", "emma.txt", "-o", "out", "--pipeline", "entity")
+
+    assert sorted(file.name for file in Path("out").iterdir()) == [
+        "emma.book.html",
+        "emma.tokens",
+        "persuasion.quotes",
+        "result.json",
+    ]
+
+
 def test_analyze_shows_what_is_in_a_text(bookjob: Command, service: ScriptedService) -> None:
     emma = {"id": 1, "count": 9, "mentions": {"proper": [{"n": "Emma", "c": 9}], "common": [], "pronoun": []}}
     service.result = result(characters=[emma])
