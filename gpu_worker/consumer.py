@@ -29,7 +29,7 @@ from gpu_worker.shutdown import Shutdown
 from gpu_worker.sign_of_life import SignOfLife
 from gpu_worker.task_protection import TaskProtection
 from gpu_worker.timeline import Timeline
-from gpu_worker.triage import Claim, Drop, GiveBack, triage
+from gpu_worker.triage import Claim, Drop, GiveBack, places_taken, triage
 from jobs.errors import AWS_ERRORS, JobNotFound, LeaseLost, MoveRefused
 from jobs.model import Job, Lease, Outcome, Status
 from jobs.queue import Message
@@ -83,8 +83,11 @@ class Consumer:
     def consume_one(self) -> None:
         """Wait a moment for a message, and do what it wakes this worker for."""
         settings = self._connections.settings
+        wait = min(POLL, int(settings.beat_seconds))
         try:
-            wait = min(POLL, int(settings.beat_seconds))
+            if self._all_places_taken():
+                self._shutdown.wait(wait)
+                return
             message = self._connections.queue.receive(settings.lease_seconds, wait)
             if message is not None:
                 self._handle(message)
@@ -93,6 +96,14 @@ class Consumer:
             # Nothing is lost: the message shows again when its time runs out, and the record tells what to do.
             logger.warning("AWS did not answer; trying again in a moment", exc_info=True)
             self._shutdown.wait(jittered(PAUSE))
+
+    def _all_places_taken(self) -> bool:
+        """Whether a message could only be given back, and each receipt brings it nearer to the dead-letter queue.
+
+        Where one book is read at a time SQS sees to it by itself: the message of that book blocks all others.
+        """
+        concurrency, now = self._connections.settings.worker_concurrency, self._connections.clock()
+        return concurrency > 1 and places_taken(self._connections.store.unfinished(now), now) >= concurrency
 
     def _idle_for_too_long(self) -> bool:
         allowed = self._connections.settings.idle_exit_seconds

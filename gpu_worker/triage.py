@@ -45,6 +45,12 @@ def triage(
     return GiveBack(max(1, math.ceil(min(leases).total_seconds())) if leases else 1)
 
 
+def places_taken(unfinished: Iterable[Job], now: datetime) -> int:
+    """Return how many of the unfinished jobs, given as to `triage`, nobody else may take."""
+    held, _ = _front(unfinished, now)
+    return len(held)
+
+
 def _front(unfinished: Iterable[Job], now: datetime) -> tuple[list[Job], list[Job]]:
     """Return the jobs that a worker holds, and those that one may take, up to the first that waits."""
     held: list[Job] = []

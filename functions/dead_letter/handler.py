@@ -21,12 +21,11 @@ processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failu
 
 
 def bury_named(record: SQSRecord) -> None:
-    """End the job that the message names; a message that names none is dropped."""
+    """End the job that the message names, and count it if it failed; a message that names none is dropped."""
     job_id = job_named(record.body)
     logger.warning("A message came to the dead-letter queue", job_id=job_id)
-    metrics.add_metric("DeadLetters", MetricUnit.Count, 1)
-    if job_id is not None:
-        bury(jobs(), job_id)
+    failed = job_id is not None and bury(jobs(), job_id)
+    metrics.add_metric("DeadLetters", MetricUnit.Count, int(failed))
 
 
 @logger.inject_lambda_context(clear_state=True)

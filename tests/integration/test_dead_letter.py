@@ -94,6 +94,17 @@ def test_a_job_that_only_stood_behind_another_is_queued_again(service: JobServic
     assert again.job_id == behind.job_id
 
 
+def test_a_job_that_failed_is_counted_and_one_that_is_queued_again_is_not(
+    service: JobService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    behind = service.submit(JobRequest(model="mini"), "An innocent text.", "public")
+    killer, lease = attempted(service, 10)
+    service.store.release(killer, lease)
+    assert deliver(naming(behind)) == deliver(naming(killer)) == []
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert [line["DeadLetters"] for line in told] == [[0.0], [1.0]]
+
+
 def test_a_job_that_has_ended_or_is_gone_and_a_message_that_is_not_ours_are_dropped(service: JobService) -> None:
     job, lease = attempted(service, 10)
     failed = service.store.fail(lease, "The first reason.", service.clock(), failures=3)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gpu_worker.triage import Claim, Drop, GiveBack, triage
+from gpu_worker.triage import Claim, Drop, GiveBack, places_taken, triage
 from jobs.model import Job, Status
 
 NOW = datetime(2026, 1, 20, 10, 0, tzinfo=UTC)
@@ -86,6 +86,11 @@ def test_a_job_that_was_given_back_waits_while_as_many_run_as_may() -> None:
 def test_where_as_many_run_as_may_the_first_lease_to_end_is_waited_for() -> None:
     running = [job(Status.RUNNING, "one", lease=50), job(Status.RUNNING, "two", lease=20, minute=1)]
     assert triage(job(Status.PENDING, minute=2), [*running, job(Status.PENDING, minute=2)], 2, NOW) == GiveBack(20)
+
+
+def test_a_place_is_taken_as_long_as_the_lease_of_its_job_stands() -> None:
+    one, other = job(Status.RUNNING, "one", lease=50), job(Status.RUNNING, "other", lease=-1, minute=1)
+    assert places_taken([one, other, job(Status.PENDING, minute=2)], NOW) == 1
 
 
 def test_no_record_is_read_behind_the_first_job_that_waits() -> None:
