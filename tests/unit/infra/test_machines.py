@@ -1,0 +1,48 @@
+"""The machines that the worker's templates ask for."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from infra.local.template import PROJECT, Template
+
+INFRA = PROJECT / "infra"
+
+
+def under(file: str, **parameters: str) -> Template:
+    return Template.read(INFRA / file).under(parameters)
+
+
+def types_of_groups(**parameters: str) -> list[Any]:
+    template = under("gpu_instances.yaml", **parameters)
+    groups = map(template.properties, template.of_type("AWS::AutoScaling::AutoScalingGroup"))
+    overrides = [group["MixedInstancesPolicy"]["LaunchTemplate"]["Overrides"] for group in groups]
+    return [[override["InstanceType"] for override in group] for group in overrides]
+
+
+def types_of_batch(**parameters: str) -> list[Any]:
+    template = under("batch.yaml", Purchase="SpotFirst", **parameters)
+    environments = map(template.properties, template.of_type("AWS::Batch::ComputeEnvironment"))
+    return [environment["ComputeResources"]["InstanceTypes"] for environment in environments]
+
+
+@pytest.mark.parametrize("types_of", [types_of_groups, types_of_batch])
+def test_a_machine_that_is_its_own_alternative_is_asked_for_once(types_of: Callable[..., list[Any]]) -> None:
+    wanted, alternative = {"Ref": "InstanceType"}, {"Ref": "AlternativeInstanceType"}
+    assert types_of(InstanceType="g6.xlarge", AlternativeInstanceType="g6.xlarge") == [[wanted]] * 2
+    assert types_of(InstanceType="g5.xlarge", AlternativeInstanceType="g6.xlarge") == [[wanted, alternative]] * 2
+
+
+def test_a_cluster_keeps_its_providers_from_gpu_to_fargate_and_back() -> None:
+    gpu, fargate = (under("worker.yaml", Compute=compute, Purchase="SpotFirst") for compute in ("EcsGpu", "FargateCpu"))
+    known = gpu.properties("ClusterCapacity")["CapacityProviders"]
+    assert known == fargate.properties("ClusterCapacity")["CapacityProviders"]
+    for template in (gpu, fargate):
+        for service in ("FirstService", "FallbackService"):
+            assert template.properties(service)["Parameters"]["CapacityProvider"] in known
+
+
+def test_batch_has_a_cluster_of_its_own() -> None:
+    resources = under("worker.yaml", Compute="BatchGpu").body["Resources"]
+    assert resources.keys() & {"Cluster", "Instances", "ClusterCapacity", "FirstService"} == set()
