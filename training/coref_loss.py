@@ -37,7 +37,7 @@ def loss(network: CorefNetwork, words: Tensor, chains: Chains) -> Tensor | None:
     document, device = chains.document, words.device
     read = MentionVectors(mention_states(network, words, document), document.ends - document.starts)
     vectors = functional.dropout(coreference.with_features(read, document, network), _DROPOUT)
-    pairs = coreference.candidates(np.arange(len(chains.entities)), document.in_quote)
+    pairs = coreference.candidates(np.arange(len(chains.entities)), document.in_quote, compat=True)
     if not len(pairs.anaphors):
         return None
     anaphor = windows.to_device(pairs.anaphors, device)

@@ -26,6 +26,8 @@ _OPEN = -1
 #: How many mentions back a candidate may be, how many ahead for a mention in a quote, and how many are scored.
 _BACK, _AHEAD, _MOST_CANDIDATES = 20, 10, 20
 _OFFSETS = np.array([*range(-_BACK, 0), *range(1, _AHEAD + 1)])
+#: After a long speech a mention outside of quotes looks further back, for so many candidates among so many mentions.
+_AFTER_SPEECH, _FAR_BACK = 5, 200
 
 #: How many mentions' pairs are scored at once.
 _MENTIONS_AT_ONCE = {"cpu": 512, "cuda": 8_192}
@@ -65,8 +67,8 @@ def resolve(
     `refs` holds what name clustering resolved, -1 where it did not; `attributions` each quote's speaker as the index
     of a mention. With `pronominal_only`, open mentions other than pronouns get a cluster of their own.
     `reader` is the one that the tagger fed, where the two share an encoder.
-    With `compat`, mentions are read as upstream reads them (`MentionReader`), and in a book without names or
-    narrator the first new cluster gets the narrator's number.
+    With `compat`, mentions are read as upstream reads them (`MentionReader`), nobody looks further back after a long
+    speech, and in a book without names or narrator the first new cluster gets the narrator's number.
     """
     if not mentions:
         return []
@@ -81,7 +83,14 @@ def resolve(
         reader = reader or MentionReader(tokens, network, compat=compat)
         read = reader.read(mentions, lambda share: advance(share * _READING))
         vectors = with_features(read, document, network)
-        scores = _scored(document, vectors, asked, network, lambda share: advance(_READING + share * (1 - _READING)))
+        scores = _scored(
+            document,
+            vectors,
+            asked,
+            network,
+            lambda share: advance(_READING + share * (1 - _READING)),
+            compat=compat,
+        )
     lowest = max(refs) + 1 if compat else max(*refs, 0) + 1
     return _Decisions(document, refs, scores, _conflicts(gender_cats), genders).taken(lowest)
 
@@ -150,24 +159,34 @@ def with_features(read: MentionVectors, document: Document, network: CorefNetwor
     )
 
 
-def candidates(asked: Integers, in_quote: NDArray[np.bool_]) -> Candidates:
+def candidates(asked: Integers, in_quote: NDArray[np.bool_], *, compat: bool) -> Candidates:
     """Return whom the mentions `asked` may refer to.
 
-    Outside of quotes: the mentions outside of quotes among the 20 before. In a quote: any of the 20 before, and
-    those outside of quotes among the 10 after; of all these the last 20. Distances count candidates.
+    Outside of quotes: the mentions outside of quotes among the 20 before, and unless `compat` at least the last five
+    of those among the 200 before. In a quote: any of the 20 before, and those outside of quotes among the 10 after; of
+    all these the last 20. Distances count candidates.
     """
-    others = asked[:, None] + _OFFSETS
+    quoted, before = in_quote[asked][:, None], _OFFSETS < 0
+    others = np.where(quoted, asked[:, None] + _OFFSETS, _narrated(asked, in_quote))
     exists = (others >= 0) & (others < len(in_quote))
     others = np.where(exists, others, 0)
-    quoted, before = in_quote[asked][:, None], _OFFSETS < 0
-    allowed = exists & np.where(quoted, before | ~in_quote[others], before & ~in_quote[others])
+    reach = np.where(_OFFSETS < -_AFTER_SPEECH, _BACK, _BACK if compat else _FAR_BACK)
+    allowed = exists & np.where(quoted, before | ~in_quote[others], asked[:, None] - others <= reach)
     nearer = np.cumsum((allowed & before)[:, ::-1], axis=1)[:, ::-1] - 1
-    further = np.cumsum(allowed & ~before, axis=1)
+    further: Integers = np.cumsum(allowed & ~before, axis=1)
     distances = np.where(before, nearer, -further) + _NEXT_TO_ROW
     from_last = np.cumsum(allowed[:, ::-1], axis=1)[:, ::-1]
     allowed &= from_last <= _MOST_CANDIDATES
     rows, _ = np.nonzero(allowed)
     return Candidates(allowed.sum(axis=1), asked[rows], others[allowed], distances[allowed])
+
+
+def _narrated(asked: Integers, in_quote: NDArray[np.bool_]) -> Integers:
+    """Return the mentions outside of quotes before each of `asked`, `[asked, offsets]`; -1 where there is none."""
+    narrated = np.flatnonzero(~in_quote)
+    places = np.searchsorted(narrated, asked)[:, None] + _OFFSETS
+    exists = (places >= 0) & (_OFFSETS < 0)
+    return np.where(exists, np.append(narrated, -1)[np.where(exists, places, -1)], -1)
 
 
 def _scored(
@@ -176,6 +195,8 @@ def _scored(
     asked: Sequence[int],
     network: CorefNetwork,
     advance: Callable[[float], None],
+    *,
+    compat: bool,
 ) -> dict[int, _Choice]:
     """Return, for each mention of `asked` that has candidates, what they score."""
     unary = network.unary(vectors)
@@ -184,7 +205,7 @@ def _scored(
     at_once = _MENTIONS_AT_ONCE[vectors.device.type]
     for start in range(0, len(asked), at_once):
         batch = np.array(asked[start : start + at_once])
-        pairs = candidates(batch, document.in_quote)
+        pairs = candidates(batch, document.in_quote, compat=compat)
         anaphor = to_device(pairs.anaphors, vectors.device)
         antecedent = to_device(pairs.antecedents, vectors.device)
         products = vectors[anaphor] * vectors[antecedent]

@@ -92,7 +92,7 @@ def test_no_mentions_have_no_clusters(mini: Pack) -> None:
 def test_candidates_are_those_before_outside_of_quotes_and_for_quoted_mentions_some_ahead() -> None:
     in_quote = np.zeros(40, bool)
     in_quote[[3, 5, 12]] = True
-    found = coreference.candidates(np.array([4, 5, 30]), in_quote)
+    found = coreference.candidates(np.array([4, 5, 30]), in_quote, compat=True)
     assert found.counts.tolist() == [3, 14, 19]
     assert found.antecedents[:3].tolist() == [0, 1, 2]
     assert found.distances[:3].tolist() == [12, 11, 10]
@@ -104,8 +104,31 @@ def test_candidates_are_those_before_outside_of_quotes_and_for_quoted_mentions_s
 def test_a_quoted_mention_has_at_most_the_twenty_lastcandidates() -> None:
     in_quote = np.zeros(60, bool)
     in_quote[30] = True
-    found = coreference.candidates(np.array([30]), in_quote)
+    found = coreference.candidates(np.array([30]), in_quote, compat=False)
     assert found.antecedents.tolist() == [*range(20, 30), *range(31, 41)]
+
+
+def test_after_a_long_speech_a_mention_looks_further_back_but_in_compat() -> None:
+    in_quote = np.ones(500, bool)
+    in_quote[[*range(7), 100, 290, 499]] = False
+    asked = np.array([100, 290, 499])
+    found = coreference.candidates(asked, in_quote, compat=False)
+    assert found.counts.tolist() == [5, 1, 0], "five of those among the two hundred before"
+    assert found.antecedents.tolist() == [2, 3, 4, 5, 6, 100]
+    assert found.distances.tolist() == [14, 13, 12, 11, 10, 10], "as the nearest always have"
+    assert not coreference.candidates(asked, in_quote, compat=True).counts.any()
+
+
+def test_who_has_spoken_at_length_is_still_meant_by_said_she_but_in_compat(mini: Pack) -> None:
+    speech = "I know that I am right and I shall say so . "
+    tokens = tokens_of(f'Emma sat down . " {speech * 8} " said she .')
+    words = [token.word for token in tokens]
+    said = [(place, place, "PRON", "PER") for place, word in enumerate(words) if word in {"I", "she"}]
+    mentions = mentions_of(tokens, (0, 0, "PROP", "PER"), *said)
+    quotes = [Quote(words.index('"'), len(words) - 4)]
+    refs = [1] + [-1] * len(said)
+    assert _resolve(mini, tokens, mentions, refs, quotes=quotes, speakers=[len(said)])[-1] == 1
+    assert _resolve(mini, tokens, mentions, refs, quotes=quotes, speakers=[len(said)], compat=True)[-1] != 1
 
 
 def test_what_the_tagger_read_serves_coreference(mini: Pack) -> None:
