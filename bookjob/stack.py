@@ -133,14 +133,18 @@ def _tell_ready(running: "Running", options: "Options", how_to_stop: str) -> Non
 
 
 def _use_running(home: "Home", running: "Running", options: "Options") -> None:
-    """Wait for the stack that another process runs; refuse to when it is not where it was asked for."""
+    """Wait for the stack that another process runs; refuse to when it is not what was asked for."""
     from infra.local.detached import wait_until_ready
     from infra.local.errors import AlreadyRunning
 
-    if running.port != options.port:
-        raise AlreadyRunning(f"The service runs already, on port {running.port}. Stop it first: bookjob down")
-    if options.keys and not running.with_keys:
-        raise AlreadyRunning("The service runs already, and asks for no API key. Stop it first: bookjob down")
+    differences = {
+        f", on port {running.port}": running.port != options.port,
+        ", and only accepts jobs (--no-worker)": options.worker and not running.with_worker,
+        ", and serves small and big with mini": running.with_substitute and not options.substitute,
+        ", and asks for no API key": options.keys and not running.with_keys,
+    }
+    if difference := next((what for what, differs in differences.items() if differs), None):
+        raise AlreadyRunning(f"The service runs already{difference}. Stop it first: bookjob down")
     wait_until_ready(home)
     _say(f"The service runs already on {running.url} (process {running.supervisor.pid}; stop it with: bookjob down).")
 

@@ -2,8 +2,10 @@
 
 Each is a line on stdout in CloudWatch's Embedded Metric Format, which CloudWatch Logs makes metrics of by itself: the
 worker calls nobody for it and needs no permission. A line carries the job's id, so a metric leads back to its jobs.
+One that cannot be written is missing from the counts, and nothing else comes of it.
 """
 
+from contextlib import suppress
 from datetime import datetime
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
@@ -26,14 +28,14 @@ def job_claimed(job: Job, now: datetime) -> None:
     if job.attempt == 1:
         line = _line(job)
         line.add_metric("QueueWait", MetricUnit.Seconds, (now - job.submitted_at).total_seconds())
-        line.flush_metrics()
+        _write(line)
 
 
 def attempt_failed(job: Job) -> None:
     """Count an attempt that ended in an error, whatever becomes of its job."""
     line = _line(job)
     line.add_metric("AttemptsFailed", MetricUnit.Count, 1)
-    line.flush_metrics()
+    _write(line)
 
 
 def stage_done(job: Job, run: StageRun) -> None:
@@ -41,7 +43,7 @@ def stage_done(job: Job, run: StageRun) -> None:
     line = _line(job)
     line.add_dimension("stage", run.stage)
     line.add_metric("StageTime", MetricUnit.Seconds, run.seconds)
-    line.flush_metrics()
+    _write(line)
 
 
 def job_ended(job: Job) -> None:
@@ -54,10 +56,15 @@ def job_ended(job: Job) -> None:
         line.add_metric("Tokens", MetricUnit.Count, job.token_count)
         line.add_metric("ReadingTime", MetricUnit.Seconds, seconds)
         line.add_metric("TokensPerSecond", MetricUnit.CountPerSecond, job.token_count / seconds)
-    line.flush_metrics()
+    _write(line)
 
 
 def _line(job: Job) -> EphemeralMetrics:
     line = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
     line.add_metadata("job_id", job.job_id)
     return line
+
+
+def _write(line: EphemeralMetrics) -> None:
+    with suppress(OSError):  # stdout is a file on a disk that is full
+        line.flush_metrics()

@@ -69,6 +69,15 @@ def client_environment(port: int) -> dict[str, str]:
     return {**CREDENTIALS, "AWS_ENDPOINT_URL": url(port), "NO_PROXY": direct, "no_proxy": direct}
 
 
+def saved_at(state: Path) -> dict[str, int]:
+    """Return when each service that jobs are in was last saved to the folder, in nanoseconds; 0 if it never was.
+
+    All are saved when the emulator is asked to stop, and at no other time. A failure to is but a line in its log.
+    """
+    files = {service: state / "services" / f"{service}.json" for service in ("dynamodb", "s3", "sqs")}
+    return {service: file.stat().st_mtime_ns if file.exists() else 0 for service, file in files.items()}
+
+
 def is_healthy(port: int) -> bool:
     """Tell whether an emulator answers on the port."""
     return answers(f"{url(port)}/_ministack/health")

@@ -19,6 +19,16 @@ class StateDamaged(LocalStackError):
     """What the emulator kept is not all there any more."""
 
 
+class StateNotKept(LocalStackError):
+    """The emulator ended and has not saved what it held."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Stopped, but the emulator could not keep its state (is the disk full?): "
+            "what was accepted or finished since the last start is lost."
+        )
+
+
 class AlreadyRunning(LocalStackError):
     """Another process runs the local stack of this folder, or is about to."""
 

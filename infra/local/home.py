@@ -19,8 +19,9 @@ from typing import Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from infra.local import emulator
 from infra.local.deploy import Deployment
-from infra.local.errors import AlreadyRunning, FolderNotWritable
+from infra.local.errors import AlreadyRunning, FolderNotWritable, StateNotKept
 from infra.local.processes import Identity
 from infra.local.template import PROJECT
 
@@ -40,8 +41,12 @@ class Running(BaseModel):
     api_id: str | None = None
     queue_url: str | None = None
     with_worker: bool
+    #: Whether the bundled pack serves `small` and `big`.
+    with_substitute: bool = True
     #: Whether callers are asked for an API key.
     with_keys: bool = False
+    #: When the state that the emulator came up with was saved, as `emulator.saved_at` tells it.
+    state_saved_at: Mapping[str, int] = {}
     #: Whether the service can be used.
     ready: bool = False
 
@@ -116,7 +121,7 @@ class Home:
         return _read(self.path / "running.json", Running)
 
     def note_running(self, running: Running | None) -> None:
-        """Note what runs now; None for nothing."""
+        """Note what runs now; None for nothing. Raises FolderNotWritable."""
         _write(self.path / "running.json", running)
 
     def deployment(self) -> Deployment | None:
@@ -124,8 +129,14 @@ class Home:
         return _read(self.path / "deployment.json", Deployment)
 
     def note_deployment(self, deployment: Deployment | None) -> None:
-        """Note what is deployed in the emulator's state; None for nothing."""
+        """Note what is deployed in the emulator's state; None for nothing. Raises FolderNotWritable."""
         _write(self.path / "deployment.json", deployment)
+
+    def see_state_kept(self, stopped: Running) -> None:
+        """Raise StateNotKept unless the emulator of a stack that has ended saved all that jobs are in."""
+        saved, before = emulator.saved_at(self.state), stopped.state_saved_at
+        if stopped.ready and any(at == before.get(service, 0) for service, at in saved.items()):
+            raise StateNotKept
 
     def set_state_aside(self) -> Path:
         """Move a damaged state out of the way and return where it is now."""
@@ -148,5 +159,9 @@ def _write(path: Path, model: BaseModel | None) -> None:
         path.unlink(missing_ok=True)
         return
     draft = path.with_suffix(".new")
-    draft.write_text(model.model_dump_json(indent=2))
-    draft.replace(path)
+    try:
+        draft.write_text(model.model_dump_json(indent=2))
+        draft.replace(path)
+    except OSError as error:
+        remedy = "Make room there, or set BOOKJOB_HOME to another folder."
+        raise FolderNotWritable(path.parent, error.strerror or str(error), remedy) from error

@@ -45,7 +45,7 @@ def run(
 ) -> None:
     """Run the local stack until SIGINT, SIGTERM or SIGHUP stops it in order, or it cannot go on.
 
-    Raises what LocalStack.start and LocalStack.wait raise; KeyboardInterrupt for any of the signals.
+    Raises what LocalStack's `start`, `wait` and `stop` raise; KeyboardInterrupt for any of the signals.
     """
     with stopped_by_signals(), LocalStack(home, lock, options, report) as stack:
         when_ready(stack.start())
@@ -53,7 +53,10 @@ def run(
 
 
 def stop(home: Home) -> bool:
-    """Stop the stack of the folder, and what a killed one left behind; return whether there was one."""
+    """Stop the stack of the folder, and what a killed one left behind; return whether there was one.
+
+    Raises StateNotKept when its jobs are lost.
+    """
     running = home.running()
     if running is None:
         return False
@@ -62,6 +65,7 @@ def stop(home: Home) -> bool:
         _end([supervisor], STOP_WITHIN)
     end_leftovers(running)
     home.note_running(None)
+    home.see_state_kept(running)
     return True
 
 

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -12,7 +13,7 @@ from typing import Self
 from infra.local import dependencies, emulator, packs
 from infra.local.answers import answers
 from infra.local.deploy import Deployer, Deployment
-from infra.local.errors import BrokenDown, PortInUse, ServiceFailed, StateDamaged
+from infra.local.errors import BrokenDown, FolderNotWritable, PortInUse, ServiceFailed, StateDamaged
 from infra.local.home import Home, Running
 from infra.local.ports import free_port, holder, is_free
 from infra.local.processes import Child, Identity
@@ -69,12 +70,15 @@ class LocalStack:
     _broken: "Future[None]" = field(default_factory=Future)
     _watch: threading.Thread | None = None
     _running: Running = field(init=False)
+    #: Whether the folder tells what runs now.
+    _noted: bool = False
 
     def __enter__(self) -> Self:
         self._running = Running(
             supervisor=Identity.of(os.getpid()),
             port=self.options.port,
             with_worker=self.options.worker,
+            with_substitute=self.options.substitute,
             with_keys=self.options.keys,
         )
         return self
@@ -87,15 +91,16 @@ class LocalStack:
     def start(self) -> Running:
         """Bring everything up and return once the service can be used.
 
-        Raises MissingDependency, PortInUse, PortNotPermitted, EmulatorFailed, DeployFailed or ServiceFailed.
+        Raises MissingDependency, PortInUse, PortNotPermitted, FolderNotWritable, EmulatorFailed, DeployFailed or
+        ServiceFailed.
         """
         dependencies.require(dependencies.STACK + (dependencies.WORKER if self.options.worker else ()))
         if not is_free(self.options.port):
             raise PortInUse(self.options.port, holder(self.options.port))
-        self.home.note_running(self._running)
+        self._note()
         for pack in packs.store(self.home).installed():
             if pack.fault is not None:
-                self.report(f"The model pack {pack.name} is left out: {pack.fault}.")
+                self._tell(f"The model pack {pack.name} is left out: {pack.fault}.")
         self._bring_up()
         self._watch = threading.Thread(target=self._watch_over, name="watch", daemon=True)
         self._watch.start()
@@ -109,13 +114,17 @@ class LocalStack:
             raise BrokenDown(fault) from fault
 
     def stop(self) -> None:
-        """Stop every process: the worker gives its job back first, then the emulator keeps its state."""
+        """Stop every process: the worker gives its job back first, then the emulator keeps its state.
+
+        Raises StateNotKept when it did not.
+        """
         self._stopping.set()
         if self._watch is not None:
             self._watch.join(timeout=5)
         self._bring_down()
         self.home.note_running(None)
         os.close(self.lock)
+        self.home.see_state_kept(self._running)
 
     def _bring_up(self) -> None:
         try:
@@ -123,7 +132,7 @@ class LocalStack:
         except StateDamaged as damaged:
             self._bring_down()
             aside = self.home.set_state_aside()
-            self.report(f"The kept state is damaged ({damaged}); its jobs are lost. It is now in {aside}.")
+            self._tell(f"The kept state is damaged ({damaged}); its jobs are lost. It is now in {aside}.")
             deployment = self._deployed_emulator()
         self.home.note_deployment(deployment)
         api_id, port = deployment.outputs["ApiId"], self._running.emulator_port or 0
@@ -139,8 +148,9 @@ class LocalStack:
         """Start the emulator with what it kept and deploy to it what differs; raises StateDamaged."""
         port = self._emulator_port()
         settings = emulator.environment(port, self.home.state, self.home.clear_scratch())
+        saved_at = emulator.saved_at(self.home.state)
         self._start("emulator", [emulator.MODULE], settings, [self.lock])
-        self._note(emulator_port=port)
+        self._note(emulator_port=port, state_saved_at=saved_at)
         emulator.wait_until_ready(port, self._children["emulator"])
         installed = {"Packs": ",".join(sorted(packs.store(self.home).usable()))}
         return Deployer(port, installed | dict(self.options.parameters)).deploy(self.home.deployment())
@@ -155,7 +165,7 @@ class LocalStack:
             return free_port()
         if is_free(standing.port):
             return standing.port
-        self.report(f"Port {standing.port} is taken: S3 uploads wait until a start that finds it free.")
+        self._tell(f"Port {standing.port} is taken: S3 uploads wait until a start that finds it free.")
         return free_port()
 
     def _wait_until_it_answers(self) -> None:
@@ -185,7 +195,13 @@ class LocalStack:
 
     def _note(self, **changes: object) -> None:
         self._running = self._running.model_copy(update=changes)
+        self._noted = False
         self.home.note_running(self._running)
+        self._noted = True
+
+    def _tell(self, sentence: str) -> None:
+        with suppress(OSError):  # what it is written to may be on a disk that is full, and the stack goes on
+            self.report(sentence)
 
     def _worker_environment(self, deployment: Deployment, emulator_port: int) -> dict[str, str]:
         """Return the worker's settings: those that the deployed function has, and what is on this machine alone."""
@@ -207,21 +223,27 @@ class LocalStack:
         """Start what died again, until the stack is stopped; without its emulator everything starts anew."""
         back_off = dict.fromkeys(PATIENCE, BackOff())
         while not self._stopping.wait(WATCH_EVERY):
+            if not self._noted:  # the disk was full
+                with suppress(FolderNotWritable):
+                    self._note()
             dead = next((child for child in self._children.values() if child.poll() is not None), None)
             if dead is None:
                 continue
             back_off[dead.name] = back_off[dead.name].after_death(dead.ran_for)
             delay = back_off[dead.name].delay
-            self.report(f"The {dead.name} ended ({dead.ending}); it starts again in {delay:.0f} s. See {dead.log}.")
+            self._tell(f"The {dead.name} ended ({dead.ending}); it starts again in {delay:.0f} s. See {dead.log}.")
             if not self._stopping.wait(delay):
                 self._revive(dead)
 
     def _revive(self, dead: Child) -> None:
         if dead.name == "emulator":
-            self.report("What the emulator was told since the stack's last start is lost with it.")
+            self._tell("What the emulator was told since the stack's last start is lost with it.")
             self._note(ready=False)
             self._bring_down()
             self._bring_up()
-        else:
+            return
+        try:
             self._children[dead.name] = dead.start_again()
             self._note(children={**self._running.children, dead.name: self._children[dead.name].identity})
+        except (OSError, FolderNotWritable) as fault:  # it may pass, and jobs are safe as long as the emulator runs
+            self._tell(f"{fault} It is tried again and again.")

@@ -1,6 +1,8 @@
 """What the worker tells of an attempt: its metrics as lines on stdout, its trace as one segment, its log's keys."""
 
+import errno
 import json
+import sys
 from datetime import timedelta
 from typing import Any
 from unittest.mock import Mock
@@ -62,6 +64,13 @@ def test_a_metric_is_a_line_of_the_embedded_format_that_names_its_job(
     assert (line["QueueWait"], line["job_id"], line["service"]) == (90.0, "job", "gpu_worker")
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     assert (directive["Namespace"], directive["Dimensions"]) == ("Bookjob", [["service"]])
+
+
+def test_a_metric_that_cannot_be_written_is_no_error(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = Mock(write=Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+    monkeypatch.setattr(sys, "stdout", full)
+    metrics.attempt_failed(job)
+    full.write.assert_called()
 
 
 def test_only_the_first_claim_ends_a_wait(job: Job, clock: SettableClock, capsys: pytest.CaptureFixture[str]) -> None:

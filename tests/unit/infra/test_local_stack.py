@@ -1,5 +1,6 @@
 """Starting the local stack where it cannot be, and what becomes of it when a part cannot be started again."""
 
+import os
 import socket
 import sys
 from pathlib import Path
@@ -9,13 +10,13 @@ import psutil
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from infra.local import restarts
+from infra.local import emulator, restarts
 from infra.local.detached import start_detached
-from infra.local.errors import BrokenDown, EmulatorFailed, PortNotPermitted
+from infra.local.errors import BrokenDown, EmulatorFailed, FolderNotWritable, PortNotPermitted, StateNotKept
 from infra.local.home import Home, Running
 from infra.local.ports import free_port, is_free
-from infra.local.processes import Child
-from infra.local.session import run
+from infra.local.processes import Child, Identity
+from infra.local.session import run, stop
 from infra.local.stack import LocalStack, Options
 from tests.deadlines import until
 
@@ -58,19 +59,34 @@ def test_a_port_that_is_the_systems_is_not_said_to_be_in_use(monkeypatch: pytest
         is_free(80)
 
 
-class Dead:
-    """An emulator that has ended."""
+class Alive:
+    """A part that runs until it is asked to stop."""
 
-    name, ending, ran_for, log = "emulator", "status 1", 0.0, Path("emulator.log")
+    identity = Identity.of(os.getpid())
+
+    def poll(self) -> int | None:
+        return None
+
+    def ask_to_stop(self) -> None:
+        """It does."""
+
+    def see_stopped(self, patience: float) -> None:
+        """It has."""
+
+
+class Dead(Alive):
+    """A part that has ended."""
+
+    ending, ran_for, log = "status 1", 0.0, Path("its.log")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     def poll(self) -> int:
         return 1
 
-    def ask_to_stop(self) -> None:
-        """Nothing is left to stop."""
-
-    def see_stopped(self, patience: float) -> None:
-        """It has."""
+    def start_again(self) -> Alive:
+        return Alive()
 
 
 @pytest.mark.timeout(30)
@@ -89,7 +105,7 @@ def test_a_stack_that_cannot_be_brought_up_again_stops_and_says_why(
     def bring_up(stack: LocalStack) -> None:
         if error := next(starts):
             raise error
-        stack._children["emulator"] = cast("Child", Dead())
+        stack._children["emulator"] = cast("Child", Dead("emulator"))
 
     monkeypatch.setattr(LocalStack, "_bring_up", bring_up)
     monkeypatch.setattr(restarts, "LONGEST", 0.0)
@@ -99,3 +115,84 @@ def test_a_stack_that_cannot_be_brought_up_again_stops_and_says_why(
 
     assert broken.value.__cause__ is fault
     assert home.running() is None
+
+
+@pytest.mark.timeout(30)
+def test_a_full_disk_ends_no_stack_and_what_runs_is_noted_once_there_is_room(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    full = home.path / "running.new"  # a note is drafted here: where a folder lies, none can be
+
+    def bring_up(stack: LocalStack) -> None:
+        full.mkdir()
+        stack._children["worker"] = cast("Child", Dead("worker"))
+
+    def report(sentence: str) -> None:
+        told.append(sentence)
+        raise OSError("the terminal's file is on the same disk")
+
+    def noted() -> bool:
+        running = home.running()
+        return running is not None and running.children == {"worker": Alive.identity}
+
+    monkeypatch.setattr(LocalStack, "_bring_up", bring_up)
+    monkeypatch.setattr(restarts, "LONGEST", 0.0)
+
+    with LocalStack(home, home.lock(), Options(port=free_port(), worker=False), report) as stack:
+        stack.start()
+        assert until(lambda: "cannot be written to" in "".join(told))
+        assert not noted()
+        full.rmdir()
+        assert until(noted)
+
+
+def test_a_start_on_a_full_disk_says_so(home: Home) -> None:
+    (home.path / "running.new").mkdir()
+    with pytest.raises(FolderNotWritable, match="Make room there"):
+        run(home, home.lock(), Options(port=free_port(), worker=False), lambda _: None, lambda _: None)
+
+
+def save(home: Home, *services: str) -> None:
+    """Save what the emulator holds of the services, as it does when it is asked to stop."""
+    (home.state / "services").mkdir(exist_ok=True)
+    for service in services:
+        (home.state / "services" / f"{service}.json").write_text("{}")
+
+
+def came_up(home: Home) -> Running:
+    """Return a stack that came up with the state that is now in the folder, and has ended."""
+    supervisor = Identity(pid=os.getpid(), started=0)
+    saved_at = emulator.saved_at(home.state)
+    return Running(supervisor=supervisor, port=8000, with_worker=True, state_saved_at=saved_at, ready=True)
+
+
+def test_a_stack_whose_emulator_saved_its_state_is_stopped(home: Home) -> None:
+    home.note_running(came_up(home))
+    save(home, "dynamodb", "s3", "sqs")
+    assert stop(home)
+
+
+@pytest.mark.parametrize("saved", [(), ("dynamodb", "s3")])
+def test_a_stack_whose_emulator_could_not_save_its_state_is_not_said_to_have_kept_it(
+    home: Home, saved: tuple[str, ...]
+) -> None:
+    save(home, "dynamodb", "s3", "sqs")
+    home.note_running(came_up(home))
+    for service in saved:
+        os.utime(home.state / "services" / f"{service}.json", ns=(1, 1))
+
+    with pytest.raises(StateNotKept, match="could not keep its state"):
+        stop(home)
+
+    assert home.running() is None
+
+
+def test_ctrl_c_on_a_stack_that_could_not_keep_its_state_says_so(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LocalStack, "_bring_up", lambda stack: stack._note(ready=True))
+
+    def interrupt(_: Running) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(StateNotKept):
+        run(home, home.lock(), Options(port=free_port(), worker=False), lambda _: None, interrupt)
