@@ -1,6 +1,6 @@
 """Upstream BookNLP and our engine side by side: the same machine, pack and text, in turns, each in its own process.
 
-    python -m benchmarks.engine BOOK [--pack mini|small-shaped|FOLDER] [--precision f32|bf16] [--rounds 2]
+    python -m benchmarks.engine BOOK [--pack NAME|FOLDER|small-shaped] [--precision f32|bf16] [--rounds 2]
 
 Each process first reads the book's beginning to warm up. Prints the seconds of each stage (the median of the
 rounds), tokens per second, the ratio with its spread, the floor that this machine sets, each side's peak memory, and
@@ -19,14 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import packs
 from benchmarks.comparison import Likeness, compare_all, read_files, with_clusters_named
 from gpu_worker.engine import Stage
 from gpu_worker.engine.layout import Model
 from gpu_worker.engine.manifest import VOCABULARY, read_manifest
 from gpu_worker.engine.pack import load_pack
 from gpu_worker.engine.upstream_layout import export, sizes_of, write_random_pack
+from gpu_worker.packs.places import MINI
 
-MINI = Path(__file__).parent.parent / "gpu_worker" / "packs" / "mini"
 #: Random weights in the shapes of upstream's `small` models, whose own weights are not ours to bundle.
 SMALL_SHAPED = "small-shaped"
 SMALL = {
@@ -88,10 +89,8 @@ def main() -> None:
 
 def pack_folder(name: str, work: Path) -> Path:
     """Return the folder of the pack that `--pack` names, made in `work` where it is of random weights."""
-    if name == "mini":
-        return MINI
     if name != SMALL_SHAPED:
-        return Path(name)
+        return packs.find(name)
     shapes = {model: sizes_of(encoder) for model, encoder in SMALL.items()}
     tag_sets = read_manifest(MINI).tag_sets
     write_random_pack(work / name, shapes, MINI / VOCABULARY, name=name, tag_sets=tag_sets)

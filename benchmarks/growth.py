@@ -1,6 +1,6 @@
 """How the engine's time and memory grow with the length of a text.
 
-    python -m benchmarks.growth BOOK [BOOK ...] [--pack mini|small-shaped|FOLDER] [--tokens 20000 160000] [--rounds 2]
+    python -m benchmarks.growth BOOK [BOOK ...] [--pack NAME|FOLDER|small-shaped] [--tokens 20000 160000] [--rounds 2]
 
 Reads the books' beginnings, joined end to end and from the start again where they are too short, each length in a
 process of its own after a warm-up. Prints seconds and peak memory (the least of the rounds), and the time per token

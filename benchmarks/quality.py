@@ -15,11 +15,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks import quality_end_to_end
+from benchmarks import packs, quality_end_to_end
 from benchmarks.quality_text import annotated
 from gpu_worker.engine import Engine
-from gpu_worker.packs import places
-from infra.local.home import Home
 from training import litbank, semcor
 from training.evaluation import Split, evaluate
 
@@ -34,8 +32,7 @@ def main() -> None:
     parser.add_argument("--split", choices=("dev", "test"), default="test")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
-    folder = places.find(arguments.pack, Home.default().packs) or Path(arguments.pack)
-    engine = Engine.load(folder)
+    engine = Engine.load(packs.find(arguments.pack))
     started = time.monotonic()
     novels = litbank.read_split(arguments.data / "litbank", arguments.split)
     brown = semcor.read_split(arguments.data / "semcor", arguments.split)

@@ -1,6 +1,6 @@
 """What a pack means for a reader: the people of a novel, beside those whom a reader would name.
 
-    python -m benchmarks.readers BOOK [BOOK ...] [--pack mini]
+    python -m benchmarks.readers BOOK [BOOK ...] [--pack NAME|FOLDER]
 
 Prints each book's first fifteen characters with their names, pronouns and counts. Of the novels below, told by their
 files' names, it also says whether each person a reader would name is there, once, alone, under the right pronouns.
@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import packs
 from gpu_worker.engine import Engine
 from gpu_worker.engine.characters import Character
-from gpu_worker.packs import places
-from infra.local.home import Home
+from gpu_worker.engine.names import NARRATOR
 
 _SHOWN = 15
 #: A name that is none of a person's is another person's where it has more than this share of a character's names.
@@ -78,9 +78,6 @@ BOOKS: Mapping[str, Sequence[Person]] = {
     ),
 }
 
-#: The number of a narrator's cluster.
-_NARRATOR = 0
-
 
 def main() -> None:
     """Read the books of the command line."""
@@ -88,7 +85,7 @@ def main() -> None:
     parser.add_argument("books", type=Path, nargs="+")
     parser.add_argument("--pack", default="mini")
     arguments = parser.parse_args()
-    engine = Engine.load(places.find(arguments.pack, Home.default().packs) or Path(arguments.pack))
+    engine = Engine.load(packs.find(arguments.pack))
     for path in arguments.books:
         shown = engine.analyze(path.read_text(encoding="utf-8")).characters[:_SHOWN]
         print(f"{path.stem}, read by {engine.pack.name} {engine.pack.version}")
@@ -139,7 +136,7 @@ def _fault(person: Person, found: Sequence[Character]) -> str | None:
 def _is(character: Character, person: Person) -> bool:
     """Tell whether the name that a character goes by is the person's."""
     if not person.names:
-        return character["id"] == _NARRATOR
+        return character["id"] == NARRATOR
     proper = character["mentions"]["proper"]
     return bool(proper) and proper[0]["n"].lower() in person.names
 
