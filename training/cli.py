@@ -8,7 +8,8 @@ import torch
 import typer
 
 from gpu_worker.engine.manifest import TagSets, read_manifest
-from gpu_worker.engine.pack import load_pack
+from gpu_worker.engine.pack import load_pack, multiplies_bf16
+from gpu_worker.packs.places import MINI
 from training import evaluation, litbank, packing, semcor, sources
 from training.checkpoint import Checkpoint
 from training.evaluation import Scores, Split, headline
@@ -118,7 +119,7 @@ def _scored(step: int, scores: Scores) -> None:
 
 def _tag_sets() -> TagSets:
     """Return BookNLP's tags, as the pack in the repository has them."""
-    return read_manifest(Path(__file__).parents[1] / "gpu_worker" / "packs" / "mini").tag_sets
+    return read_manifest(MINI).tag_sets
 
 
 def _compute_alike() -> None:
@@ -135,9 +136,4 @@ def _device() -> torch.device:
 
 
 def _dtype(device: torch.device) -> torch.dtype:
-    """Return bf16 where the device multiplies it natively."""
-    if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        native = bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())  # noqa: SLF001 - no public one
-    return torch.bfloat16 if native else torch.float32
+    return torch.bfloat16 if multiplies_bf16(device) else torch.float32

@@ -131,6 +131,13 @@ def load_pack(folder: Path, device: torch.device | str | None = None, precision:
     )
 
 
+def multiplies_bf16(device: torch.device) -> bool:
+    """Tell whether the device multiplies bf16 natively, and so faster than f32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())  # noqa: SLF001 - no public one
+
+
 def read_weights(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
     """Return the pack's tensors in f32, checked against the models' shapes; raises `PackError`.
 
@@ -234,8 +241,4 @@ def _tables_of_words(
 def _resolved(precision: Precision, device: torch.device) -> Precision:
     if precision is not Precision.AUTO:
         return precision
-    if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        native = bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())  # noqa: SLF001 - no public one
-    return Precision.BF16 if native else Precision.F32
+    return Precision.BF16 if multiplies_bf16(device) else Precision.F32

@@ -76,6 +76,14 @@ def test_bf16_reads_who_speaks_and_leaves_what_numbers_clusters_to_f32() -> None
     assert (mixed.tagger.encoder.dtype, mixed.speaker.encoder.dtype) == (torch.float32, torch.bfloat16)
 
 
+@pytest.mark.parametrize(("native", "precision"), [(True, Precision.BF16), (False, Precision.F32)])
+def test_left_to_itself_a_pack_computes_in_bf16_where_the_device_multiplies_it(
+    sound: Path, monkeypatch: pytest.MonkeyPatch, native: bool, precision: Precision
+) -> None:
+    monkeypatch.setattr("gpu_worker.engine.pack.multiplies_bf16", lambda _device: native)
+    assert load_pack(sound, "cpu", Precision.AUTO).precision is precision
+
+
 def _truncate(pack: Path) -> None:
     path = pack / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
