@@ -62,7 +62,8 @@ def list_jobs(
     state = None if status is None else JobState(status)
     with connection.service(url, api_key) as client:
         # One more than is shown tells whether there are more.
-        jobs = client.jobs(status=state, book_id=book_id, page_size=min(limit + 1, _LARGEST_PAGE))
+        size = _LARGEST_PAGE if everything else min(limit + 1, _LARGEST_PAGE)
+        jobs = client.jobs(status=state, book_id=book_id, page_size=size)
         shown = jobs if everything else islice(jobs, limit)
         if as_json:
             for job in shown:

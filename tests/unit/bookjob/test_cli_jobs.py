@@ -74,6 +74,12 @@ def test_the_list_goes_to_the_end_when_asked(bookjob: Command, service: Scripted
     assert len(bookjob("list", "--all", "--limit", "1").stdout.splitlines()) == 6
 
 
+def test_all_jobs_are_asked_for_on_the_largest_pages(bookjob: Command, service: ScriptedService) -> None:
+    bookjob("list", "--all")
+
+    assert service.requests[0].url.params["limit"] == "100"
+
+
 def test_the_list_chooses_by_state_and_book(bookjob: Command, service: ScriptedService) -> None:
     bookjob("list", "--status", "failed", "--book-id", "emma", "--limit", "500")
 
