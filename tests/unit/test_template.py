@@ -215,8 +215,14 @@ def test_an_access_log_line_is_json() -> None:
 
 @pytest.mark.parametrize("name", [*TEMPLATE.of_type("AWS::DynamoDB::Table"), *TEMPLATE.of_type("AWS::S3::Bucket")])
 def test_what_holds_jobs_is_not_deleted_with_the_stack(name: str) -> None:
-    assert RESOURCES[name]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert RESOURCES[name]["DeletionPolicy"] in ("Retain", "RetainExceptOnCreate")
     assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_a_creation_that_goes_back_does_not_try_to_delete_what_refuses_to_be() -> None:
+    protected = {name for name in RESOURCES if TEMPLATE.properties(name).get("DeletionProtectionEnabled")}
+    assert protected == set(TEMPLATE.of_type("AWS::DynamoDB::Table"))
+    assert {RESOURCES[name]["DeletionPolicy"] for name in protected} == {"Retain"}
 
 
 def test_the_template_is_within_cloudformations_limit() -> None:
