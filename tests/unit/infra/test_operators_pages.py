@@ -99,6 +99,14 @@ def test_what_outlives_the_stack_is_what_the_page_tears_down() -> None:
     assert retained == {"JobsTable", "KeysTable", "Bucket", "PackBucket"}
 
 
+def test_machines_that_cannot_be_scaled_in_are_torn_down_before_the_stack() -> None:
+    machines = Template.read(PROJECT / "infra" / "gpu_instances.yaml")
+    groups = machines.of_type("AWS::AutoScaling::AutoScalingGroup")
+    assert all(machines.properties(group)["NewInstancesProtectedFromScaleIn"] for group in groups)
+    before, _, _ = DEPLOY.split("## Tear down")[1].partition("sam delete")
+    assert [f"output Worker{group}Name" in before for group in groups] == [True, True]
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_a_link_of_a_page_leads_somewhere(name: str) -> None:
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page(name)):
