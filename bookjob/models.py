@@ -40,6 +40,13 @@ class Submitted(_Answer):
     submitted_at: datetime
     #: 1 for the next to run.
     queue_position: int | None = None
+    book_id: str | None = None
+    #: The model that was asked for.
+    model: str | None = None
+    #: The model pack that will run.
+    pack: str | None = None
+    #: Sentences about what differs from the request.
+    warnings: tuple[str, ...] = ()
 
 
 class UploadForm(_Answer):
@@ -134,6 +141,7 @@ class Stats(_Answer):
     running: int
     completed: int
     failed: int
+    cancelled: int
     #: Whether a worker was heard of lately; without one, jobs wait.
     worker_running: bool
     #: The longest text, in characters.
@@ -144,9 +152,10 @@ class Stats(_Answer):
 
 
 class Health(_Answer):
-    """Whether the service answers, and its worker's model: `ready`, `warming` or `error`."""
+    """That the service answers; nothing that it needs was asked, which `Readiness` is for."""
 
     status: str
+    #: `ready` where the deployment is set up with a pack for the default model, else `error`.
     model_status: str | None = None
     version: str | None = None
     timestamp: datetime | None = None

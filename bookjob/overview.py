@@ -71,6 +71,7 @@ def stats_table(stats: Stats) -> Table:
             "Running": str(stats.running),
             "Completed": str(stats.completed),
             "Failed": str(stats.failed),
+            "Cancelled": str(stats.cancelled),
             "Jobs in all": str(stats.total_jobs),
             "Longest text": f"{stats.max_document_size:,} characters",
             "Results kept": duration(stats.job_ttl_seconds),

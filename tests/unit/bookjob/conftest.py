@@ -120,13 +120,14 @@ class ScriptedService:
 
 
 STATS = {
-    "total_jobs": 5,
+    "total_jobs": 9,
     "queue_size": 2,
     "max_queue_size": 10,
     "pending": 2,
     "running": 1,
     "completed": 2,
     "failed": 0,
+    "cancelled": 4,
     "worker_running": True,
     "max_document_size": 5_000_000,
     "job_ttl_seconds": 3600,

@@ -197,6 +197,14 @@ def test_deleting_what_runs_is_refused(bookjob: Command, service: ScriptedServic
     assert bookjob("delete", JOB_ID).exit_code == 5
 
 
+def test_every_job_that_stats_count_is_in_one_of_their_lines(bookjob: Command) -> None:
+    shown = dict(re.split(r" {2,}", line.rstrip(), maxsplit=1) for line in bookjob("stats").stdout.splitlines())
+
+    assert shown["Cancelled"] == "4"
+    states = sum(int(shown[state].split()[0]) for state in ("Waiting", "Running", "Completed", "Failed", "Cancelled"))
+    assert states == int(shown["Jobs in all"])
+
+
 def test_status_tells_how_the_callback_fared(bookjob: Command, service: ScriptedService) -> None:
     callback = {"url": "https://books.example/told", "status": "pending", "attempts": 3, "last_error": "answered 500"}
     service.looks = [job(callback=callback)]
