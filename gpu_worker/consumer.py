@@ -217,8 +217,11 @@ class Consumer:
                 metrics.job_ended(persist(lambda: store.fail(lease, reason, self._connections.clock(), counted)))
                 return True
             case retries.Retry(wait):
-                persist(lambda: store.release(job, lease, failure=reason))
-                self._give_back(message, jittered(wait))
+                pause = jittered(wait)
+                # The message alone would not keep it: where several are read at once, those of other jobs wake for it.
+                not_before = self._connections.clock() + timedelta(seconds=pause)
+                persist(lambda: store.release(job, lease, reason, not_before))
+                self._give_back(message, pause)
                 return False
 
     def _drop(self, message: Message, job: Job | None) -> None:

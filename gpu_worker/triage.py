@@ -41,8 +41,8 @@ def triage(
     held, free = _front(unfinished, now)
     if free and len(held) < concurrency:
         return Claim(min(free, key=lambda job: job.place))
-    leases = [job.lease_expires_at - now for job in held if job.lease_expires_at is not None]
-    return GiveBack(max(1, math.ceil(min(leases).total_seconds())) if leases else 1)
+    waits = [job.free_at - now for job in held if job.free_at is not None]
+    return GiveBack(max(1, math.ceil(min(waits).total_seconds())) if waits else 1)
 
 
 def places_taken(unfinished: Iterable[Job], now: datetime) -> int:
@@ -52,11 +52,17 @@ def places_taken(unfinished: Iterable[Job], now: datetime) -> int:
 
 
 def _front(unfinished: Iterable[Job], now: datetime) -> tuple[list[Job], list[Job]]:
-    """Return the jobs that a worker holds, and those that one may take, up to the first that waits."""
+    """Return the jobs that are not to be taken, and those that one may take, up to the first of these that waits.
+
+    One that pauses after a failed attempt counts as held: none that came later goes before it in its place.
+    """
     held: list[Job] = []
     free: list[Job] = []
     for job in unfinished:
-        (free if job.claimable_at(now) else held).append(job)
+        if not job.claimable_at(now):
+            held.append(job)
+            continue
+        free.append(job)
         if job.status is Status.PENDING:
             break
     return held, free

@@ -98,6 +98,8 @@ class Job:
     #: Whether the caller asked a running job to stop.
     cancel_requested: bool = False
     error_message: str | None = None
+    #: When a waiting job may be tried again after an attempt that failed; None for at once.
+    not_before: Instant | None = None
 
     lease_owner: str | None = None
     lease_expires_at: Instant | None = None
@@ -136,11 +138,14 @@ class Job:
             return None
         return int(self.submitted_at.timestamp()) if self.expires_at is None else self.expires_at
 
+    @property
+    def free_at(self) -> datetime | None:
+        """When a worker may take an unfinished job, as it stands: once its lease or its pause is over; None for now."""
+        return self.lease_expires_at if self.status is Status.RUNNING else self.not_before
+
     def claimable_at(self, now: datetime) -> bool:
         """Whether a worker may take the job: it waits, or the lease of the worker that had it ran out."""
-        if self.status is Status.RUNNING:
-            return self.lease_expires_at is None or self.lease_expires_at <= now
-        return self.status is Status.PENDING
+        return not self.status.ended and (self.free_at is None or self.free_at <= now)
 
     def as_seen_at(self, now: datetime) -> Self:
         """Return the job as a reader sees it: expired from its second on, however late the record is swept."""

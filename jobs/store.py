@@ -105,6 +105,7 @@ class JobStore(JobLookup):
             lease_owner=owner,
             lease_expires_at=lease.expires_at,
             lease_epoch=lease.epoch,
+            not_before=None,
         )
         claimable = condition(
             IS_CLAIMABLE, pending="pending", running="running", epoch=job.lease_epoch, now=isoformat(now)
@@ -158,16 +159,17 @@ class JobStore(JobLookup):
         """End a running job because its caller called it off. Raises LeaseLost."""
         return self._end(lease, Status.CANCELLED, now, {})
 
-    def release(self, job: Job, lease: Lease, failure: str | None = None) -> Job:
+    def release(self, job: Job, lease: Lease, failure: str | None = None, not_before: datetime | None = None) -> Job:
         """Give a running job back to the queue, after a shutdown or after a failure that may pass.
 
-        The job keeps its place by submission time. Raises LeaseLost.
+        The job keeps its place by submission time, and is not to be tried again before that moment. Raises LeaseLost.
         """
         changes = {
             "status": Status.PENDING,
             **index_keys(lease.tenant, Status.PENDING),
             "failures": job.failures + (failure is not None),
             "error_message": failure or job.error_message,
+            "not_before": None if not_before is None else isoformat(not_before),
             **AT_REST,
         }
         self._stop_running(lease, "be released", typed(changes), enter="waiting")
@@ -243,6 +245,7 @@ class JobStore(JobLookup):
             failures=0,
             cancel_requested=False,
             error_message=None,
+            not_before=None,
             expires_at=None,
             purge_at=None,
         )

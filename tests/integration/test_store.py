@@ -207,8 +207,11 @@ def test_a_released_job_waits_again_at_its_old_place(service: JobService) -> Non
 
 def test_a_release_after_an_error_counts_it_and_keeps_the_reason(service: JobService) -> None:
     job, lease = claimed(service)
-    released = service.store.release(job, lease, failure="S3 did not answer")
-    assert (released.failures, released.error_message) == (1, "S3 did not answer")
+    later = service.clock() + timedelta(seconds=8)
+    released = service.store.release(job, lease, failure="S3 did not answer", not_before=later)
+    assert (released.failures, released.error_message, released.not_before) == (1, "S3 did not answer", later)
+    again, _ = service.store.claim(released, "worker-2", later, LEASE)
+    assert again.not_before is None
 
 
 def test_the_unfinished_jobs_are_told_in_order_of_submission_whether_they_run_or_wait(service: JobService) -> None:

@@ -6,6 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
+from gpu_worker import consumer
 from gpu_worker.connections import Connections
 from gpu_worker.consumer import Consumer
 from gpu_worker.engine_process import EngineProcess
@@ -14,7 +17,7 @@ from jobs.clock import utc_now
 from jobs.model import Job, Status
 from tests.chaos.fleet import Workers, eventually
 from tests.scripted_engine import LOADER, script
-from tests.workers import TENANT, Deployment, emulated
+from tests.workers import TENANT, Deployment, consume, emulated
 
 #: Seconds that no test has patience for: such a book is read until it is called off.
 FOR_EVER = 600.0
@@ -69,6 +72,23 @@ def test_two_books_are_read_at_once_where_two_are_allowed_and_a_free_worker_leav
         assert status(second) is Status.RUNNING
         deployment.service.stop(second.job_id, TENANT)
         eventually(lambda: deployment.messages() == (0, 0), "every message is acknowledged")
+
+
+def test_a_job_pauses_after_a_failed_attempt_though_another_jobs_message_wakes_its_worker(
+    emulator_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "jittered", lambda _: 60)
+    with emulated(emulator_port):
+        deployment = deployed(tmp_path, concurrency=2)
+        failing, other = deployment.submit(script(do="raise")), deployment.submit(script())
+        engine = EngineProcess(LOADER, tmp_path)
+        engine.start()
+        try:
+            worker = Consumer(Connections.connect(deployment.settings), engine, Shutdown(), "worker")
+            consume(worker, lambda: deployment.job(other).status is Status.COMPLETED)
+        finally:
+            engine.kill()
+        assert (deployment.job(failing).status, deployment.job(failing).attempt) == (Status.PENDING, 1)
 
 
 def test_a_worker_ends_by_itself_once_it_had_nothing_to_read_for_as_long_as_it_may(

@@ -88,6 +88,15 @@ def test_where_as_many_run_as_may_the_first_lease_to_end_is_waited_for() -> None
     assert triage(job(Status.PENDING, minute=2), [*running, job(Status.PENDING, minute=2)], 2, NOW) == GiveBack(20)
 
 
+def test_a_job_that_pauses_after_a_failed_attempt_keeps_its_place() -> None:
+    pausing = job(Status.PENDING, "pausing").evolve(not_before=NOW + timedelta(seconds=7.5))
+    waiting, later = job(Status.PENDING, "waiting", minute=1), job(Status.PENDING, "later", minute=2)
+    assert triage(waiting, [pausing, waiting], 1, NOW) == GiveBack(8)
+    assert triage(later, [pausing, waiting, later], 2, NOW) == Claim(waiting)
+    held = job(Status.RUNNING, "held", lease=60)
+    assert triage(later, [held, pausing, later], 2, NOW) == GiveBack(8)
+
+
 def test_a_place_is_taken_as_long_as_the_lease_of_its_job_stands() -> None:
     one, other = job(Status.RUNNING, "one", lease=50), job(Status.RUNNING, "other", lease=-1, minute=1)
     assert places_taken([one, other, job(Status.PENDING, minute=2)], NOW) == 1

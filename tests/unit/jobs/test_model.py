@@ -84,6 +84,8 @@ def test_a_job_reads_as_expired_from_its_second_on() -> None:
     ("job", "claimable"),
     [
         (make_job(), True),
+        (make_job(not_before=NOW), True),
+        (make_job(not_before=NOW + timedelta(milliseconds=1)), False),
         (make_job(status=Status.RUNNING, lease_expires_at=NOW), True),
         (make_job(status=Status.RUNNING, lease_expires_at=NOW + timedelta(milliseconds=1)), False),
         (make_job(status=Status.COMPLETED), False),
