@@ -26,6 +26,10 @@ _OTHER_FORMATS: Final = (
     (b"%PDF-", "a PDF", "export its text first, for example with `pdftotext FILE.pdf`"),
     (b"{\\rtf", "a rich-text (RTF) document", "save it as plain text (UTF-8) first"),
     (b"\x1f\x8b", "compressed with gzip", "unpack it first with `gunzip`"),
+    (b"\xd0\xcf\x11\xe0", "an old Word document", "save it as plain text (UTF-8) first"),
+    # Before UTF-16, whose mark is the start of this one.
+    (codecs.BOM_UTF32_LE, "UTF-32 text", "convert it first: `iconv -f UTF-32 -t UTF-8 FILE > book.txt`"),
+    (codecs.BOM_UTF32_BE, "UTF-32 text", "convert it first: `iconv -f UTF-32 -t UTF-8 FILE > book.txt`"),
     (codecs.BOM_UTF16_LE, "UTF-16 text", "convert it first: `iconv -f UTF-16 -t UTF-8 FILE > book.txt`"),
     (codecs.BOM_UTF16_BE, "UTF-16 text", "convert it first: `iconv -f UTF-16 -t UTF-8 FILE > book.txt`"),
 )
@@ -130,7 +134,11 @@ class _Decoder:
                 f"{self._name} is too long: the service reads at most {MAX_CHARACTERS:,} characters at once."
             )
         if (nul := piece.find(b"\0")) >= 0:
-            raise InvalidBook(f"{self._name} is not plain text: there is a NUL byte at offset {self._size + nul:,}.")
+            raise InvalidBook(
+                f"{self._name} is not plain text: there is a NUL byte at offset {self._size + nul:,}. If it is UTF-16 "
+                "without a mark, convert it first: `iconv -f UTF-16LE -t UTF-8 FILE > book.txt`; save anything else "
+                "as plain text (UTF-8) first."
+            )
         before = self._size - len(self._utf8.getstate()[0])
         try:
             text = self._utf8.decode(piece, final=not piece)

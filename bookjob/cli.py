@@ -42,7 +42,9 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except BookjobError as error:
-            say(f"Error: {error}", style="red")
+            from bookjob.wording import in_commands
+
+            say(f"Error: {in_commands(str(error))}", style="red")
             raise typer.Exit(exit_code_of(error)) from error
         except OSError as error:
             if error.errno == errno.EPIPE:

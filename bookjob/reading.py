@@ -1,5 +1,6 @@
 """A book read from end to end for someone who watches: handed in, followed, fetched, written, summed up."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -133,7 +134,7 @@ def fetch(client: Client, job: Job, folder: Path | None, messages: Console) -> R
     """
     name = job.book_id or job.job_id
     output = _output(folder, name)
-    again = command("result", job.job_id, client)
+    again = command("result", job.job_id, client, *([] if folder is None else ["-o", str(folder)]))
     with _on_interrupt(messages, f"The result stays at the service until it expires. Fetch it with: {again}"):
         with bytes_progress(messages, "Fetching") as show:
             client.download_result(job.job_id, output.result, on_progress=show)
@@ -142,10 +143,10 @@ def fetch(client: Client, job: Job, folder: Path | None, messages: Console) -> R
     return ReadBook(job, tuple(files), summarize(result.result))
 
 
-def command(name: str, job_id: str, client: Client) -> str:
+def command(name: str, job_id: str, client: Client, *more: str) -> str:
     """Return the command line that does something with the job, at the service that it was handed in to."""
-    url = "" if client.url == service_url(default_url()) else f" --url {client.url}"
-    return f"bookjob {name} {job_id}{url}"
+    where = [] if client.url == service_url(default_url()) else ["--url", client.url]
+    return shlex.join(["bookjob", name, job_id, *more, *where])
 
 
 def _named(book: Book, request: Request) -> JobRequest:

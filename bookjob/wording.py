@@ -1,5 +1,6 @@
-"""How the command line says things: what a job is doing, spans of time, ranks."""
+"""How the command line says things: what a job is doing, spans of time, ranks, what the service says to do."""
 
+import re
 from typing import Final
 
 from bookjob.models import Job, JobState
@@ -21,6 +22,21 @@ _STATES: Final = {
     JobState.CANCELLED: "Cancelled",
     JobState.EXPIRED: "Expired",
 }
+
+#: The requests that the service names when it says what to do, and the commands that make them.
+_COMMANDS: Final = (
+    (re.compile(r"POST /v1/jobs/([\w-]+)/cancel"), r"`bookjob cancel \1`"),
+    (re.compile(r"POST /v1/jobs\b"), "`bookjob run FILE`"),
+    (re.compile(r"POST /v1/uploads\b"), "`bookjob upload FILE`"),
+    (re.compile(r"GET /v1/webhooks/secret\b"), "`bookjob webhooks secret`"),
+)
+
+
+def in_commands(sentence: str) -> str:
+    """Return a sentence with commands in the place of the requests that it names."""
+    for request, command in _COMMANDS:
+        sentence = request.sub(command, sentence)
+    return sentence
 
 
 def describe(job: Job) -> str:

@@ -141,6 +141,12 @@ def test_a_refusal_is_the_services_sentence_and_a_code_of_its_own(
     assert ran.stdout == ""
 
 
+def test_what_the_service_says_to_do_is_said_as_a_command(bookjob: Command, service: ScriptedService) -> None:
+    service.fail("DELETE", "result", problem(409, f"Cancel it first: POST /v1/jobs/{JOB_ID}/cancel."))
+
+    assert bookjob("delete", JOB_ID).stderr == f"Error: Cancel it first: `bookjob cancel {JOB_ID}`.\n"
+
+
 def test_a_service_that_is_not_there_is_named_with_what_to_do(bookjob: Command, service: ScriptedService) -> None:
     service.fail("GET", JOB_ID, *[httpx.ConnectError("refused")] * 4)
 

@@ -122,11 +122,11 @@ def test_ctrl_c_while_a_result_is_fetched_leaves_no_half_of_a_file(
 ) -> None:
     service.fail("GET", last, KeyboardInterrupt())
 
-    ran = bookjob("result", JOB_ID, "-o", "out")
+    ran = bookjob("result", JOB_ID, "-o", "my out")
 
     assert ran.exit_code == 130
-    assert f"bookjob result {JOB_ID}" in ran.stderr
-    assert [file.name for file in Path("out").iterdir()] == (["result.json"] if last == "tokens" else [])
+    assert f"bookjob result {JOB_ID} -o 'my out'\n" in ran.stderr
+    assert [file.name for file in Path("my out").iterdir()] == (["result.json"] if last == "tokens" else [])
 
 
 def test_a_folder_keeps_no_file_of_an_earlier_job_of_the_same_name(bookjob: Command, service: ScriptedService) -> None:
