@@ -1,7 +1,6 @@
 """Both clients against a scripted service: what it sends, what it repeats, what it raises."""
 
 import inspect
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import Any
@@ -352,18 +351,6 @@ def test_a_url_may_be_written_with_or_without_the_version(url: str) -> None:
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(errors.InvalidUrl, match="should look like"):
         Client(url)
-
-
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "gopher://127.0.0.1", "http://127.0.0.1:port"])
-@pytest.mark.parametrize("kind", [Client, AsyncClient])
-def test_a_proxy_that_cannot_be_used_is_told_with_what_to_do(
-    monkeypatch: pytest.MonkeyPatch, kind: type[Client | AsyncClient], proxy: str
-) -> None:
-    monkeypatch.setitem(sys.modules, "socksio", None)
-    monkeypatch.setenv("ALL_PROXY", proxy)
-
-    with pytest.raises(errors.InvalidProxy, match="Set HTTPS_PROXY or ALL_PROXY to one like"):
-        kind("https://books.example")
 
 
 def test_the_environment_names_the_service_and_the_key(
