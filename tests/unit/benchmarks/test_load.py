@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.load.audit import audit
 from benchmarks.load.record import Record
+from jobs.errors import QueueFull
 
 STATES = ("pending", "running", "completed", "failed", "cancelled")
 
@@ -113,6 +114,6 @@ def test_an_answer_that_is_not_as_promised_is_told(answer: httpx.Response, fault
 
 def test_a_full_queue_is_meant_to_happen_and_counted() -> None:
     record = Record()
-    full = httpx.Response(503, json={"detail": "The queue is full."}, headers={"Retry-After": "30"})
+    full = httpx.Response(503, json={"detail": str(QueueFull(10))}, headers={"Retry-After": "30"})
     record.answered("submit", full, 0.1, (200, 503))
     assert (record.full, record.faults.total()) == (1, 0)

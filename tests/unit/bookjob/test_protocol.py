@@ -18,6 +18,7 @@ from bookjob.protocol import (
     error_of,
     is_on_this_machine,
 )
+from jobs.errors import QueueFull
 
 from .conftest import problem
 
@@ -93,7 +94,8 @@ def test_an_hour_is_the_callers_to_wait() -> None:
 
 def test_a_service_that_is_away_is_not_a_full_queue() -> None:
     submission = Call("POST", "/v1/jobs", takes_place_in_queue=True)
-    full, away = problem(503, "The queue is full.", Retry_After="30"), problem(503, "No answer.", Retry_After="5")
+    full = problem(503, str(QueueFull(10)), Retry_After="30")
+    away = problem(503, "A part of the service does not answer at the moment.", Retry_After="5")
 
     assert isinstance(error_of(submission, full), errors.QueueFull)
     assert isinstance(error_of(GET, full), errors.ServiceFailed)
