@@ -27,7 +27,7 @@ MAX_TOKENS = 2_500_000
 #: Characters of one passage without its overlaps: about half a second of spaCy, so that a stop is soon heard.
 PASSAGE = 20_000
 #: Characters that a passage shares with the one before it, tried in this order until their parses agree.
-OVERLAPS = (1_000, 4_000)
+OVERLAPS = (1_000, 4_000, 19_000)
 #: Tokens before a passage's end whose parse may still change with what follows.
 LOOKAHEAD = 16
 
@@ -89,7 +89,7 @@ def _mend(nlp: "Language", text: str, before: Parse, after: Parse, start: int, e
             return before.rows(0, seam[0]), after.rows(seam[1], len(after))
         begin = _word_start(text, start - overlap)
         after = parse_passage(nlp, text[begin:end], begin)
-    # No sentence of the overlap is parsed alike: prose has no such stretch, endless rows of marks may.
+    # No sentence of almost a whole passage is parsed alike: prose has no such sentence, endless rows of marks may.
     seam = _seam(before, after) or (len(before), int(np.searchsorted(after.onsets, start)))
     return before.rows(0, seam[0]), after.rows(seam[1], len(after))
 

@@ -50,7 +50,7 @@ class Source:
             )
         text = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", given)
         if compat:
-            text = text.replace("\r\n", "\n")
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
         elif text.startswith(_BYTE_ORDER_MARK):
             text = " " + text[1:]
             if text.isspace():

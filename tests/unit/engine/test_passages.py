@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,17 @@ def test_passages_parse_as_the_whole_text_does(
     assert parts.says_the_same_as(whole)
     assert np.array_equal(parts.onsets, whole.onsets)
     assert np.array_equal(parts.sentence_starts, whole.sentence_starts)
+
+
+def test_a_text_without_marks_is_joined_where_whole_passages_are_alike(
+    nlp: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = Path("examples/the_light_on_corrow_mole.txt").read_text(encoding="utf-8").lower()
+    text = " ".join(re.findall(r"[a-z']+", story))[:9_000]
+    whole = passages.parse(nlp, text, lambda _: None)
+    monkeypatch.setattr(passages, "PASSAGE", 2_500)
+    monkeypatch.setattr(passages, "OVERLAPS", (200, 500, 2_450))
+    assert passages.parse(nlp, text, lambda _: None).says_the_same_as(whole)
 
 
 def test_passages_cover_the_text_and_begin_with_a_word() -> None:

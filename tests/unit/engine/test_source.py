@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -37,6 +39,11 @@ def test_positions_lead_back_to_the_given_characters(given_text: str) -> None:
 
 def test_line_ends_become_newlines() -> None:
     assert Source.of("a\r\nb\rc\nd", compat=False).text == "a\nb\nc\nd"
+
+
+@pytest.mark.parametrize("text", ["a\rb", "a\r\nb", "a\r\r\nb", "a\r\r\r\n\r\nb"])
+def test_compat_reads_line_ends_as_a_text_file_has_them(text: str) -> None:
+    assert Source.of(text, compat=True).text == io.StringIO(text, newline=None).read()
 
 
 def test_positions_count_both_characters_of_a_line_end_but_not_in_compat() -> None:
