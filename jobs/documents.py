@@ -18,10 +18,11 @@ from typing import IO, TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from jobs.errors import DocumentMissing, DocumentOverwritten
+from jobs.errors import DocumentMissing, DocumentOverwritten, InvalidRequest
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import TagTypeDef
 
 #: BookNLP's own output files, by the names that the API serves them under.
 FILES = ("tokens", "entities", "supersense", "quotes", "book", "book.html")
@@ -29,8 +30,14 @@ FILES = ("tokens", "entities", "supersense", "quotes", "book", "book.html")
 #: Where the uploads are that become jobs.
 INCOMING = "incoming/"
 
+#: Why an upload is not read that S3 would first have to be asked to restore.
+ARCHIVED = "The upload is archived in the storage class {}, where it cannot be read; upload it in the class STANDARD."
+
 #: The tag of an upload that names the job it became.
 JOB_TAG = "job-id"
+
+#: How many tags S3 takes of an object.
+MOST_TAGS = 10
 
 
 def document_key(job_id: str, upload: str) -> str:
@@ -88,17 +95,21 @@ class DocumentStore:
         return Upload(found["ContentLength"], found["Metadata"])
 
     def read_upload(self, key: str, etag: str) -> bytes:
-        """Return the bytes of an upload; raises DocumentMissing or DocumentOverwritten."""
+        """Return an upload's bytes; raises DocumentMissing, DocumentOverwritten, or InvalidRequest for an archived one."""
         try:
             return self.client.get_object(Bucket=self.bucket, Key=key, IfMatch=f'"{etag}"')["Body"].read()
+        except self.client.exceptions.InvalidObjectState as archived:
+            raise InvalidRequest(ARCHIVED.format(archived.response.get("StorageClass"))) from archived
         except ClientError as error:
             raise _missing(error, key) from error
 
     def tag(self, key: str, job_id: str) -> None:
-        """Tag an upload with the job that it became."""
-        self.client.put_object_tagging(
-            Bucket=self.bucket, Key=key, Tagging={"TagSet": [{"Key": JOB_TAG, "Value": job_id}]}
-        )
+        """Tag an upload with the job that it became, unless its uploader's own tags leave no room."""
+        found = self.client.get_object_tagging(Bucket=self.bucket, Key=key)["TagSet"]
+        theirs = [tag for tag in found if tag["Key"] != JOB_TAG]
+        if len(theirs) < MOST_TAGS:
+            ours: TagTypeDef = {"Key": JOB_TAG, "Value": job_id}
+            self.client.put_object_tagging(Bucket=self.bucket, Key=key, Tagging={"TagSet": [*theirs, ours]})
 
     def find(self, key: str) -> bytes | None:
         """Return the object's bytes, or None when there is none."""

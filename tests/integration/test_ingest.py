@@ -18,6 +18,7 @@ from jobs.request import JobRequest
 from jobs.service import JobService
 from tests.conftest import SettableClock
 from tests.contract.transport import LambdaContext
+from tests.integration.conftest import Aws
 
 MODEL = {"model": "mini"}
 
@@ -32,10 +33,12 @@ def _function_of_the_service(service: JobService, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(ingest, "jobs", lambda: service)
 
 
-def upload(service: JobService, body: bytes, metadata: Mapping[str, str] = MODEL, key: str = "incoming/a.txt") -> str:
-    """Store an object and return the message that its event becomes."""
+def upload(
+    service: JobService, body: bytes, metadata: Mapping[str, str] = MODEL, key: str = "incoming/a.txt", **how: Any
+) -> str:
+    """Store an object, however `put_object` is to do so, and return the message that its event becomes."""
     bucket = service.documents.bucket
-    stored = service.documents.client.put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata)
+    stored = service.documents.client.put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata, **how)
     written = {"key": key, "size": len(body), "etag": stored["ETag"].strip('"'), "sequencer": f"{next(WRITES):016X}"}
     return json.dumps({"detail-type": "Object Created", "detail": {"bucket": {"name": bucket}, "object": written}})
 
@@ -140,6 +143,27 @@ def test_what_cannot_be_read_is_a_failed_job_with_the_reason(
     assert job.expires_at is not None
     assert tags(service) == {"job-id": job.job_id}
     assert service.queue.size() == len(service.store.waiting()) == 0
+
+
+def test_an_archived_upload_is_a_failed_job_that_names_its_storage_class(aws: Aws, service: JobService) -> None:
+    if aws.name == "moto":
+        pytest.skip("moto tells nobody the tags of an archived object")
+    assert deliver(upload(service, b"A text.", StorageClass="GLACIER")) == []
+    job = the_job(service)
+    assert job.status is Status.FAILED
+    assert "archived in the storage class GLACIER" in str(job.error_message)
+
+
+def test_a_tag_stands_beside_those_of_the_uploader(service: JobService) -> None:
+    event = upload(service, b"A text.", Tagging="project=novels&job-id=none")
+    assert deliver(event, event) == []
+    assert tags(service) == {"project": "novels", "job-id": the_job(service).job_id}
+
+
+def test_an_upload_that_has_as_many_tags_as_s3_allows_keeps_them(service: JobService) -> None:
+    assert deliver(upload(service, b"A text.", Tagging="&".join(f"tag{number}=its" for number in range(10)))) == []
+    assert the_job(service).status is Status.PENDING
+    assert set(tags(service).values()) == {"its"}
 
 
 def test_an_upload_that_is_too_large_is_refused_unread(service: JobService, monkeypatch: pytest.MonkeyPatch) -> None:
