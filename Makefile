@@ -69,8 +69,8 @@ train: $(VENV)/run ## train the pack `mini` from public data, or go on with it: 
 
 lock: $(VENV)/test ## pin every dependency anew, by hash, from pyproject.toml
 	$(PIP) install uv==0.13.9
-	$(LOCK) pyproject.toml --extra worker --extra local -o requirements.lock
-	$(LOCK) pyproject.toml --extra worker --extra local --extra dev -o requirements-dev.lock
+	$(LOCK) pyproject.toml --extra service --extra worker --extra local -o requirements.lock
+	$(LOCK) pyproject.toml --extra service --extra worker --extra local --extra dev -o requirements-dev.lock
 	$(LOCK) functions/requirements.txt -c requirements.lock -o functions/requirements.lock
 	$(LOCK) gpu_worker/requirements.txt -c requirements.lock -o gpu_worker/requirements.lock
 	$(BIN)/uv pip compile --quiet --python-version 3.12 --python-platform x86_64-manylinux_2_28 --generate-hashes \

@@ -41,5 +41,7 @@ def refusal(sentence: str, code: ExitCode) -> typer.Exit:
 def not_installed(missing: ModuleNotFoundError) -> typer.Exit:
     """Say what is not installed that only the commands of this machine need, and return how the command ends."""
     return refusal(
-        f"{missing.name} is not installed, which this command needs: run `make setup`.", ExitCode.UNREACHABLE
+        f"{missing.name} is not installed, which this command needs beside the client. "
+        "Run `make setup` in the project's folder, and the command from its .venv.",
+        ExitCode.UNREACHABLE,
     )

@@ -65,6 +65,16 @@ class MissingDependency(LocalStackError):
         super().__init__(f"Not installed: {', '.join(libraries)}. Run `make setup` in the project's folder.")
 
 
+class NoProject(LocalStackError):
+    """This code was installed without what it deploys."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"The service starts from the project's folder, and {folder} has no template.yaml. "
+            "Run `make setup` in that folder, and the command from its .venv."
+        )
+
+
 class ServiceFailed(LocalStackError):
     """Everything was started and the service does not answer."""
 

@@ -13,11 +13,12 @@ from typing import Self
 from infra.local import dependencies, emulator, packs
 from infra.local.answers import answers
 from infra.local.deploy import Deployer, Deployment
-from infra.local.errors import BrokenDown, FolderNotWritable, PortInUse, ServiceFailed, StateDamaged
+from infra.local.errors import BrokenDown, FolderNotWritable, NoProject, PortInUse, ServiceFailed, StateDamaged
 from infra.local.home import Home, Running
 from infra.local.ports import free_port, holder, is_free
 from infra.local.processes import Child, Identity
 from infra.local.restarts import BackOff
+from infra.local.template import TEMPLATE
 
 #: How long each process may take to stop, in seconds; the worker's and the emulator's add up.
 PATIENCE = {"front": 1.5, "worker": 4.0, "emulator": 5.0}
@@ -91,9 +92,11 @@ class LocalStack:
     def start(self) -> Running:
         """Bring everything up and return once the service can be used.
 
-        Raises MissingDependency, PortInUse, PortNotPermitted, FolderNotWritable, EmulatorFailed, DeployFailed or
-        ServiceFailed.
+        Raises NoProject, MissingDependency, PortInUse, PortNotPermitted, FolderNotWritable, EmulatorFailed,
+        DeployFailed or ServiceFailed.
         """
+        if not TEMPLATE.exists():
+            raise NoProject(TEMPLATE.parent)
         dependencies.require(dependencies.STACK + (dependencies.WORKER if self.options.worker else ()))
         if not is_free(self.options.port):
             raise PortInUse(self.options.port, holder(self.options.port))

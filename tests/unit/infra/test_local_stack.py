@@ -10,9 +10,9 @@ import psutil
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from infra.local import emulator, restarts
+from infra.local import emulator, restarts, stack
 from infra.local.detached import start_detached
-from infra.local.errors import BrokenDown, EmulatorFailed, FolderNotWritable, PortNotPermitted, StateNotKept
+from infra.local.errors import BrokenDown, EmulatorFailed, FolderNotWritable, NoProject, PortNotPermitted, StateNotKept
 from infra.local.home import Home, Running
 from infra.local.ports import free_port, is_free
 from infra.local.processes import Child, Identity
@@ -139,8 +139,8 @@ def test_a_full_disk_ends_no_stack_and_what_runs_is_noted_once_there_is_room(
     monkeypatch.setattr(LocalStack, "_bring_up", bring_up)
     monkeypatch.setattr(restarts, "LONGEST", 0.0)
 
-    with LocalStack(home, home.lock(), Options(port=free_port(), worker=False), report) as stack:
-        stack.start()
+    with LocalStack(home, home.lock(), Options(port=free_port(), worker=False), report) as started:
+        started.start()
         assert until(lambda: "cannot be written to" in "".join(told))
         assert not noted()
         full.rmdir()
@@ -150,6 +150,14 @@ def test_a_full_disk_ends_no_stack_and_what_runs_is_noted_once_there_is_room(
 def test_a_start_on_a_full_disk_says_so(home: Home) -> None:
     (home.path / "running.new").mkdir()
     with pytest.raises(FolderNotWritable, match="Make room there"):
+        run(home, home.lock(), Options(port=free_port(), worker=False), lambda _: None, lambda _: None)
+
+
+def test_a_start_without_the_project_s_folder_says_where_it_works(
+    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(stack, "TEMPLATE", tmp_path / "site-packages" / "template.yaml")
+    with pytest.raises(NoProject, match=r"site-packages has no template\.yaml\. Run `make setup`"):
         run(home, home.lock(), Options(port=free_port(), worker=False), lambda _: None, lambda _: None)
 
 
