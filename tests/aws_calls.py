@@ -13,7 +13,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from botocore.signers import RequestSigner, S3PostPresigner
 
-from infra.local.deploy import Deployment
+from infra.local.deploy import STACK, Deployment
 from jobs.service import JobService
 
 #: The operations whose action is named otherwise, or that are allowed by other actions; of all others it is the name.
@@ -75,7 +75,7 @@ class Calls:
                 keys += [parameters["Key"]] if "Key" in parameters else []
                 return [f"{bucket}/{key}" for key in keys] or [bucket]
             case "sqs":
-                return [self.names[parameters["QueueUrl"]]]
+                return [self.names[queue_name(parameters["QueueUrl"])]]
             case _:
                 return ["*"]
 
@@ -88,7 +88,18 @@ class Calls:
         self.made.add(Call(f"{service}:{action}", resource))
 
 
-def named(deployment: Deployment) -> dict[str, str]:
+def queue_name(url: str) -> str:
+    """Return a queue's name; one queue may have several URLs."""
+    return url.rpartition("/")[2]
+
+
+def upload_queue(bystander: JobService) -> str:
+    """Return the URL of the queue of uploads, which no output tells."""
+    (url,) = bystander.queue.client.list_queues(QueueNamePrefix=f"{STACK}-UploadQueue")["QueueUrls"]
+    return url
+
+
+def named(deployment: Deployment, bystander: JobService) -> dict[str, str]:
     """Return the logical ids of what calls name, by the names that the deployment gave them."""
     outputs = {
         "TableName": "JobsTable",
@@ -98,14 +109,15 @@ def named(deployment: Deployment) -> dict[str, str]:
         "DeadLetterQueueUrl": "DeadLetterQueue",
         "CallbackQueueUrl": "CallbackQueue",
     }
-    return {deployment.outputs[output]: logical_id for output, logical_id in outputs.items()}
+    names = {queue_name(deployment.outputs[output]): logical_id for output, logical_id in outputs.items()}
+    return {**names, queue_name(upload_queue(bystander)): "UploadQueue"}
 
 
 @contextmanager
 def recorded(deployment: Deployment, bystander: JobService) -> Iterator[Calls]:
     """Record every call that this process makes or signs until the end of the block, but for the bystander's."""
     ignored = (bystander.store.client, bystander.documents.client, bystander.queue.client)
-    calls = Calls(named(deployment))
+    calls = Calls(named(deployment, bystander))
     make, presign, presign_form = (
         BaseClient._make_api_call,  # type: ignore[attr-defined]  # not in its stub, being private
         RequestSigner.generate_presigned_url,

@@ -88,8 +88,8 @@ class Footprint:
     #: For how many hours texts and results are kept.
     kept_hours: float = 1.0
     #: The metrics of our own, the stages' included; those that alarms read.
-    metrics: int = 41
-    alarm_metrics: int = 38
+    metrics: int = 42
+    alarm_metrics: int = 40
     #: Interface endpoints, in one zone: those of any worker, and those of ECS's agent on a machine of our own.
     endpoints: int = 5
     agent_endpoints: int = 3

@@ -31,6 +31,7 @@ WRITES = count()
 @pytest.fixture(autouse=True)
 def _function_of_the_service(service: JobService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest, "jobs", lambda: service)
+    monkeypatch.setattr(ingest, "_deliver_soon", lambda _: None)  # the events here lie in no queue
 
 
 def upload(
@@ -45,7 +46,8 @@ def upload(
 
 def deliver(*events: str) -> list[str]:
     """Return the places of those events that are to be delivered again."""
-    records = [{"messageId": str(place), "body": event, "eventSource": "aws:sqs"} for place, event in enumerate(events)]
+    from_sqs = {"eventSource": "aws:sqs", "attributes": {"SentTimestamp": "0"}}
+    records = [{**from_sqs, "messageId": str(place), "body": event} for place, event in enumerate(events)]
     answer: Any = ingest.handler({"Records": records}, LambdaContext())
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 

@@ -45,7 +45,7 @@ from jobs.request import JobRequest
 from jobs.service import JobService
 from jobs.settings import Settings
 from jobs.tracing import TRACE_VARIABLE
-from tests.aws_calls import Calls, Permission, permissions, recorded
+from tests.aws_calls import Calls, Permission, permissions, recorded, upload_queue
 from tests.contract.transport import LambdaContext, LambdaTransport
 from tests.receiver import answering, receiving
 from tests.scripted_engine import LOADER, script
@@ -160,6 +160,29 @@ def ingesting(root: JobService, deployment: Deployment) -> None:
         assert ingest.handler(records({"detail": detail}), LambdaContext()) == {"batchItemFailures": []}
     detail["object"] = {"key": "incoming/gone.txt", "etag": "0", "sequencer": "2", "size": 1}
     assert ingest.handler(records({"detail": detail}), LambdaContext()) == {"batchItemFailures": []}
+    _find_no_place(root)
+
+
+def _find_no_place(root: JobService) -> None:
+    """Hand over the event of an upload as Lambda does, while the queue of jobs is full."""
+    sqs, url = root.queue.client, upload_queue(root)
+    sqs.purge_queue(QueueUrl=url)
+    root.documents.client.put_object(Bucket=root.documents.bucket, Key="incoming/c.txt", Body=b"A text.")
+    (event,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10, AttributeNames=["SentTimestamp"])["Messages"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    told = records(json.loads(event["Body"]))
+    told["Records"][0] |= {
+        "eventSourceARN": arn,
+        "receiptHandle": event["ReceiptHandle"],
+        "attributes": event["Attributes"],
+    }
+    full = connection.jobs().settings.model_copy(update={"max_queue_size": 0})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ingest, "jobs", lambda: replace(connection.jobs(), settings=full))
+        patch.setattr(ingest, "TRY_AGAIN", 0)
+        assert ingest.handler(told, LambdaContext()) == {"batchItemFailures": [{"itemIdentifier": "0"}]}
+    (again,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    assert again["MessageId"] == event["MessageId"]
 
 
 def looking_after(root: JobService, deployment: Deployment) -> None:

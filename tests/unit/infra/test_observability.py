@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError
 
 from functions.api import connections, routes
 from functions.dead_letter import handler as dead_letter
+from functions.ingest import handler as ingest
 from functions.janitor import handler as janitor
 from functions.notify import handler as notify
 from gpu_worker import metrics
@@ -40,6 +41,7 @@ RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()
 OF_AWS = {
     ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName"),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName"),
+    ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "QueueName"),
     ("AWS/ApiGateway", "Count", "ApiId"),
     ("AWS/ApiGateway", "4xx", "ApiId"),
     ("AWS/ApiGateway", "5xx", "ApiId"),
@@ -121,6 +123,14 @@ def have_dead_letters_speak() -> None:
     dead_letter.handler({"Records": [record]}, LambdaContext())
 
 
+def have_uploads_speak(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest, "jobs", fail_with(BotoCoreError()))
+    upload = {"bucket": {"name": "books"}, "object": {"key": "incoming/a.txt", "etag": "1"}}
+    attributes = {"SentTimestamp": "0"}
+    record = {"messageId": "1", "body": json.dumps({"detail": upload}), "attributes": attributes}
+    ingest.handler({"Records": [record]}, LambdaContext())
+
+
 def have_callbacks_speak(monkeypatch: pytest.MonkeyPatch) -> None:
     callback = Callback.of(ended_job())
     assert callback is not None
@@ -166,6 +176,7 @@ def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         "bookjob-api": lambda: have_the_api_speak(monkeypatch),
         "bookjob-janitor": lambda: have_the_janitor_speak(monkeypatch),
         "bookjob-dead-letter": have_dead_letters_speak,
+        "bookjob-ingest": lambda: have_uploads_speak(monkeypatch),
         "bookjob-notify": lambda: have_callbacks_speak(monkeypatch),
         SERVICE: have_the_worker_speak,
     }
@@ -212,8 +223,14 @@ def test_the_metrics_go_where_the_alarms_look() -> None:
         assert {"Name": "POWERTOOLS_METRICS_NAMESPACE", "Value": {"Ref": "MetricsNamespace"}} in environment
 
 
+def test_what_is_received_again_and_again_is_noticed_though_sqs_leaves_it_out_of_the_age() -> None:
+    age = "ApproximateAgeOfOldestMessage"
+    assert {metric.name for metric in read_by("UploadsWait")} == {age, "UploadWaited"}
+    assert age not in {metric.name for metric in read_by("DeadLettersStuck")}
+
+
 def test_an_expression_asks_only_for_what_its_alarm_reads() -> None:
-    functions = {"IF", "FILL", "SUM", "METRICS"}
+    functions = {"IF", "FILL", "MAX", "SUM", "METRICS"}
     for alarm in ALARMS:
         queries = TEMPLATE.properties(alarm).get("Metrics", [])
         ids = {query["Id"] for query in queries}
@@ -299,3 +316,7 @@ def test_the_queries_ask_for_words_that_the_log_has() -> None:
     assert f'"{sought}", reason=reason' in consumer
     fields = set(re.findall(r'"\w+"', TEMPLATE.properties("JobQuery")["QueryString"]))
     assert fields == set()
+    reported = 'type = "platform.report" and record.status != "success"'  # as Lambda writes it where it logs JSON
+    assert reported in TEMPLATE.properties("ErrorQuery")["QueryString"]
+    formats = {MAIN.properties(name)["LoggingConfig"]["LogFormat"] for name in MAIN.of_type("AWS::Lambda::Function")}
+    assert formats == {"JSON"}
