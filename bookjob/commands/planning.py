@@ -28,6 +28,8 @@ REACT, BOOT, IDLE, LINGER = 120.0, 240.0, 300.0, 900.0
 #: Beyond these there is nothing to plan for, and infinity is a number too: the tokens of the longest text that is read,
 #: a month in seconds, ten years in hours.
 LONGEST_BOOK, MONTH, TEN_YEARS = 2_500_000, 2_592_000, 87_600
+#: What can be replayed in a minute or two: the largest month of `bookjob cost`, and the workers of fifty deployments.
+MOST_BOOKS, LARGEST_FLEET = VOLUMES[-1], 1_000
 
 Tokens = Annotated[
     float, typer.Option(min=1, max=LONGEST_BOOK, metavar="N", help="The average book's words and punctuation marks.")
@@ -63,7 +65,10 @@ Linger = Annotated[
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="Which arrivals and lengths chance draws.")]
 Workers = Annotated[
-    list[int], typer.Option("--workers", "-w", min=1, metavar="N", help="WorkerConcurrency; say it again to compare.")
+    list[int],
+    typer.Option(
+        "--workers", "-w", min=1, max=LARGEST_FLEET, metavar="N", help="WorkerConcurrency; say it again to compare."
+    ),
 ]
 
 
@@ -167,6 +172,10 @@ def _coming(
     if file is not None:
         return arrivals.read(file, books, seed)
     number = round(per_hour * hours)
+    if number > MOST_BOOKS:
+        raise typer.BadParameter(
+            f"{number:,} books are too many: {MOST_BOOKS:,} at most. Name fewer --books-per-hour or --hours."
+        )
     moments = arrivals.times(arrivals.Pattern(pattern), number, hours * arrivals.HOUR, seed, burst)
     return arrivals.arrivals(moments, books, seed)
 

@@ -205,7 +205,7 @@ class _Simulation:
         self.workers[place].free_since = self.now
         self.free.append(place)
         self._assign()
-        if place in self.free and math.isfinite(self.rule.idle):
+        if math.isfinite(self.workers[place].free_since + self.rule.idle):
             self._plan(self.now + self.rule.idle, _Event.TIRED, place)
 
     def _dismiss(self, place: int) -> None:

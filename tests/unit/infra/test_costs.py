@@ -234,6 +234,19 @@ def test_no_number_without_end_is_calculated_with(command: str, option: str, val
 
 
 @pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--books-per-hour", "10000", "--hours", "87600"), "1,000,000 at most"),
+        (("--workers", "1000000", "--always-on"), "--workers"),
+    ],
+)
+def test_no_more_is_replayed_than_can_be_waited_for(arguments: tuple[str, ...], sentence: str) -> None:
+    refused = CliRunner().invoke(app, ["simulate", *arguments])
+    assert refused.exit_code == ExitCode.USAGE
+    assert sentence in refused.stderr
+
+
+@pytest.mark.parametrize(
     ("command", "default"),
     [
         (("simulate",), "the pattern"),
