@@ -4,7 +4,7 @@ Every duty looks first and then acts by a conditional write or by something that
 once, or one that dies between two steps, do no damage: the next look finds what is left.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from jobs.callbacks.delivery import send_overdue
@@ -26,7 +26,7 @@ def take_back_abandoned(service: JobService) -> int:
     A worker that is woken takes over such a job by itself; this is for when none is. Returns how many there were.
     """
     now = service.clock()
-    return sum(_take_back(service, job_id) for job_id in service.store.due(Status.RUNNING, now))
+    return _for_each(service.store.due(Status.RUNNING, now), lambda job_id: _take_back(service, job_id))
 
 
 def _take_back(service: JobService, job_id: str) -> bool:
@@ -55,7 +55,7 @@ def repair_queue(service: JobService) -> int:
         unfinished = set(service.store.due(status, service.clock()))
         doubtful |= {seated[job_id] for job_id in seated.keys() - unfinished}
         doubtful |= {job.place for job_id in unfinished - seated.keys() if (job := service.store.find(job_id))}
-    return sum(service.store.reseat(place) for place in doubtful)
+    return _for_each(doubtful, service.store.reseat)
 
 
 def send_again(service: JobService) -> int:
@@ -82,7 +82,8 @@ def sweep(service: JobService) -> int:
     """
     now = service.clock()
     ended = (Status.EXPIRED, Status.COMPLETED, Status.FAILED, Status.CANCELLED)
-    return sum(_sweep(service, job_id) for status in ended for job_id in service.store.due(status, now))
+    due = (job_id for status in ended for job_id in service.store.due(status, now))
+    return _for_each(due, lambda job_id: _sweep(service, job_id))
 
 
 def _sweep(service: JobService, job_id: str) -> bool:
@@ -96,6 +97,22 @@ def _sweep(service: JobService, job_id: str) -> bool:
     except MoveRefused:
         return False  # it is being retried, or another janitor is at it
     return True
+
+
+def _for_each(found: Iterable[str], look_after: Callable[[str], bool]) -> int:
+    """Look after each, and return for how many there was something to do.
+
+    One that fails holds up none behind it, since it would do so at every look; raises what failed as one group.
+    """
+    done, failures = 0, []
+    for one in found:
+        try:
+            done += look_after(one)
+        except Exception as failure:
+            failures.append(failure)
+    if failures:
+        raise ExceptionGroup(f"{len(failures)} could not be looked after, {done} were", failures)
+    return done
 
 
 def clear_after(service: JobService, job_id: str) -> None:

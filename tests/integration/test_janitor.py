@@ -1,7 +1,7 @@
 """The janitor, against what it is there for: each test breaks something first and lets it look."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from unittest.mock import patch
 
 import pytest
@@ -109,6 +109,43 @@ def test_a_job_whose_objects_s3_would_not_delete_is_not_swept(service: JobServic
         look()
     look()
     assert objects(service) == []
+
+
+def test_a_job_that_cannot_be_swept_holds_up_none_that_expired_after_it(
+    service: JobService, clock: SettableClock
+) -> None:
+    stuck = completed(service)
+    clock.advance(5)
+    behind = completed(service)
+    clock.advance(HOUR)
+    delete_all = DocumentStore.delete_all
+
+    def refuse_one(documents: DocumentStore, job_id: str) -> None:
+        if job_id == stuck.job_id:
+            raise OSError
+        delete_all(documents, job_id)
+
+    with patch.object(DocumentStore, "delete_all", refuse_one), pytest.raises(ExceptionGroup):
+        look()
+    assert len(objects(service)) == 3
+    assert not any(behind.job_id in key for key in objects(service))
+
+
+def test_a_job_that_cannot_be_taken_back_holds_up_no_other(service: JobService, clock: SettableClock) -> None:
+    stuck, _ = claimed(service)
+    clock.advance(5)
+    behind, _ = claimed(service)
+    clock.advance(2 * LEASE.total_seconds())
+    take_back = JobStore.take_back
+
+    def refuse_one(store: JobStore, job: Job, until: datetime) -> Job:
+        if job.job_id == stuck.job_id:
+            raise OSError
+        return take_back(store, job, until)
+
+    with patch.object(JobStore, "take_back", refuse_one), pytest.raises(ExceptionGroup):
+        look()
+    assert service.get(behind.job_id, "public").status is Status.PENDING
 
 
 def test_what_a_caller_discarded_is_swept_though_its_function_died_before_deleting(service: JobService) -> None:
