@@ -95,7 +95,7 @@ class DocumentStore:
         return Upload(found["ContentLength"], found["Metadata"])
 
     def read_upload(self, key: str, etag: str) -> bytes:
-        """Return an upload's bytes; raises DocumentMissing, DocumentOverwritten, or InvalidRequest for an archived one."""
+        """Return an upload's bytes; raises DocumentMissing, DocumentOverwritten, or InvalidRequest if archived."""
         try:
             return self.client.get_object(Bucket=self.bucket, Key=key, IfMatch=f'"{etag}"')["Body"].read()
         except self.client.exceptions.InvalidObjectState as archived:

@@ -90,9 +90,9 @@ def send_overdue(service: JobService) -> int:
     Which one lacks its message cannot be told, and need not be: a message too many is dropped. While there are as many
     messages as due callbacks, their turn will come.
     """
-    desk = service.callbacks
-    overdue = list(desk.outbox.due(service.clock() - UNSENT_AFTER))
-    if not overdue or desk.queue.size() >= len(overdue):
+    desk, now = service.callbacks, service.clock()
+    overdue = list(desk.outbox.due(now - UNSENT_AFTER))
+    if not overdue or desk.queue.size() >= sum(1 for _ in desk.outbox.due(now)):
         return 0
     for callback_id in overdue:
         desk.queue.send(callback_id)

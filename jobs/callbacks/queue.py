@@ -41,9 +41,9 @@ class CallbackQueue:
         self.client.send_message(QueueUrl=self.url, MessageBody=body, DelaySeconds=delay)
 
     def size(self) -> int:
-        """Return about how many messages there are, in flight or not, but for those that are kept back."""
-        found = self.client.get_queue_attributes(
-            QueueUrl=self.url,
-            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-        )["Attributes"]
-        return int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesNotVisible"])
+        """Return about how many messages can be received now.
+
+        One in flight is none of them, since its callback is being tried and so not due; nor is one that is kept back.
+        """
+        found = self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=["ApproximateNumberOfMessages"])
+        return int(found["Attributes"]["ApproximateNumberOfMessages"])

@@ -93,6 +93,20 @@ def test_the_janitor_sends_nothing_while_there_are_messages_enough(
     assert sorted(messages(service)) == sorted(id_of(job) for job in jobs)
 
 
+@pytest.mark.usefixtures("_janitor_of_the_service")
+def test_messages_of_other_callbacks_keep_the_janitor_from_sending_none_that_was_lost(
+    service: JobService, receiver: Receiver, clock: SettableClock
+) -> None:
+    lost, queue = completed(service, receiver), service.callbacks.queue
+    queue.send("msg_being_tried")
+    assert queue.client.receive_message(QueueUrl=queue.url, VisibilityTimeout=300)["Messages"]
+    clock.advance(61)
+    just_ended = completed(service, receiver)
+    queue.send(id_of(just_ended))
+    look()
+    assert sorted(messages(service)) == sorted([id_of(lost), id_of(just_ended)])
+
+
 def told_by_stream(*callback_ids: str) -> dict[str, Any]:
     return {
         "Records": [
