@@ -49,8 +49,11 @@ def _once_ready(home: Home, process: "subprocess.Popen[bytes]", log: Path) -> Ru
         if running is not None and running.ready and running.supervisor.pid == process.pid:
             return running
         time.sleep(0.1)
-    lines = log.read_text().splitlines() or [f"The service was not ready within {READY_WITHIN:.0f} seconds; see {log}."]
-    raise ServiceFailed(lines[-1])
+    if lines := log.read_text().splitlines():
+        raise ServiceFailed(lines[-1])
+    if process.poll() is not None:
+        raise ServiceFailed(f"The service ended before it was ready, and {log} does not say why: is its disk full?")
+    raise ServiceFailed(f"The service was not ready within {READY_WITHIN:.0f} seconds; see {log}.")
 
 
 def wait_until_ready(home: Home) -> Running:

@@ -70,8 +70,8 @@ class NoProject(LocalStackError):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(
-            f"The service starts from the project's folder, and {folder} has no template.yaml. "
-            "Run `make setup` in that folder, and the command from its .venv."
+            f"The service starts from the project's folder, which {folder} is not: it has no template.yaml. "
+            "Run `make setup` in the project's folder, and the command from its .venv."
         )
 
 

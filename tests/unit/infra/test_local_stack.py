@@ -1,6 +1,7 @@
 """Starting the local stack where it cannot be, and what becomes of it when a part cannot be started again."""
 
 import os
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -12,7 +13,15 @@ from botocore.exceptions import EndpointConnectionError
 
 from infra.local import emulator, restarts, stack
 from infra.local.detached import start_detached
-from infra.local.errors import BrokenDown, EmulatorFailed, FolderNotWritable, NoProject, PortNotPermitted, StateNotKept
+from infra.local.errors import (
+    BrokenDown,
+    EmulatorFailed,
+    FolderNotWritable,
+    NoProject,
+    PortNotPermitted,
+    ServiceFailed,
+    StateNotKept,
+)
 from infra.local.home import Home, Running
 from infra.local.ports import free_port, is_free
 from infra.local.processes import Child, Identity
@@ -46,6 +55,14 @@ def test_a_detached_start_that_is_broken_off_leaves_no_process(
         start_detached(home, Options())
 
     assert not psutil.pid_exists(int(note.read_text()))
+
+
+def test_a_detached_start_that_ends_without_a_word_is_not_said_to_take_too_long(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(shutil.which("false")))
+    with pytest.raises(ServiceFailed, match=r"ended before it was ready, .* is its disk full\?"):
+        start_detached(home, Options())
 
 
 def test_a_port_that_is_the_systems_is_not_said_to_be_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +174,7 @@ def test_a_start_without_the_project_s_folder_says_where_it_works(
     home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(stack, "TEMPLATE", tmp_path / "site-packages" / "template.yaml")
-    with pytest.raises(NoProject, match=r"site-packages has no template\.yaml\. Run `make setup`"):
+    with pytest.raises(NoProject, match=r"site-packages is not: it has no template\.yaml\. Run `make setup`"):
         run(home, home.lock(), Options(port=free_port(), worker=False), lambda _: None, lambda _: None)
 
 
