@@ -123,6 +123,7 @@ class Attempt:
             self._engine.halt(GRACE)
             raise
         if isinstance(answer, Failed):
+            logger.error("the engine failed", stack=answer.stack)
             raise PermanentFailure(answer.reason) if answer.permanent else TransientFailure(answer.reason)
         return answer
 

@@ -10,7 +10,8 @@ import shutil
 import signal
 import sys
 import threading
-from dataclasses import dataclass, field
+import traceback
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from multiprocessing.connection import Connection
 from operator import attrgetter
@@ -21,7 +22,6 @@ from gpu_worker.engine import Cancelled, EngineError, Options, PackError, Progre
 from gpu_worker.engine.checkpoints import VERSION as CHECKPOINT_VERSION
 from gpu_worker.engine.options import CATEGORIES
 from gpu_worker.engine_port import Engine, EngineLoader
-from gpu_worker.logs import logger
 from gpu_worker.protocol import (
     Advanced,
     Analyze,
@@ -112,8 +112,7 @@ class Child:
         except Cancelled:
             return Halted()
         except Exception as error:
-            logger.exception("the engine failed")
-            return _failure(error)
+            return replace(_failure(error), stack=traceback.format_exc())
 
     def _load(self, command: Load) -> Loaded:
         if self._engine is None or self._pack_folder != command.pack_folder:

@@ -68,6 +68,8 @@ class Failed:
 
     reason: str
     permanent: bool
+    #: Where in the engine it failed, for the worker to log with the job's id.
+    stack: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What the worker tells of the jobs that it really runs: metrics as lines on stdout, and segments of their traces."""
 
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,12 +11,13 @@ import pytest
 from gpu_worker.connections import Connections
 from gpu_worker.consumer import Consumer
 from gpu_worker.engine_process import EngineProcess
+from gpu_worker.logs import logger
 from gpu_worker.shutdown import Shutdown
 from gpu_worker.traces import Tracer
 from jobs.model import Job, Status
 from jobs.tracing import TRACE_VARIABLE
 from tests.scripted_engine import LOADER, STAGES, script
-from tests.workers import Deployment, emulated, finish
+from tests.workers import TENANT, Deployment, emulated, finish
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,20 @@ def test_a_failed_attempt_is_counted_and_so_is_the_job_that_it_ends(
     job = finish(consumer, deployment, deployment.submit(script(do="refuse")))
     assert job.status is Status.FAILED
     assert {"AttemptsFailed", "JobsFailed"} <= metrics_told(capsys, job)
+
+
+def test_the_stack_of_the_engine_is_in_the_log_under_the_job_and_its_stage(
+    consumer: Consumer, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = io.StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", log)
+    job = deployment.submit(script(do="raise"))
+    consumer.consume_one()
+    (line,) = [line for line in map(json.loads, log.getvalue().splitlines()) if line["message"] == "the engine failed"]
+    assert (line["job_id"], line["attempt"], line["stage"]) == (job.job_id, 1, "tagging")
+    assert "IndexError: list index out of range" in line["stack"]
+    deployment.service.cancel(job.job_id, TENANT)
+    finish(consumer, deployment, job)
 
 
 def test_an_attempt_joins_the_trace_of_the_request_that_submitted_its_job(
