@@ -13,6 +13,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
@@ -22,6 +23,8 @@ from functions.api.bodies import json_object
 from functions.api.caller import Caller, Guard, caller_of
 from functions.api.validation import validated
 from jobs.rate_limits import Traffic
+
+logger = Logger()
 
 F = TypeVar("F", bound=Callable[..., Any])
 Model = type[BaseModel]
@@ -163,6 +166,8 @@ class Endpoints:
         def answer(**arguments: Any) -> Response[str]:
             if row not in self._rows(self.router.current_event.path):
                 raise NotFoundError
+            if job_id := arguments.get("job_id"):  # named in the log whatever comes of the request
+                logger.append_keys(job_id=job_id)
             if row.body is not None:
                 arguments["body"] = validated(row.body, json_object(self.event))
             if row.query is not None:

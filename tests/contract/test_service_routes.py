@@ -183,6 +183,27 @@ def test_every_line_of_the_log_names_the_request_and_the_job(here: httpx.Client,
     assert f'"job_id":"{job_id}"' in line
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/result", 200),
+        ("GET", "/files/entities", 404),
+        ("DELETE", "", 409),
+        ("POST", "/cancel", 409),
+        ("POST", "/retry", 409),
+        ("DELETE", "/result", 204),
+    ],
+)
+def test_the_log_names_the_job_of_a_request_whatever_comes_of_it(
+    here: httpx.Client, at_hand: JobsAtHand, log: io.StringIO, method: str, path: str, status: int
+) -> None:
+    job = at_hand.completed()
+    log.truncate(0)
+    assert here.request(method, f"/v1/jobs/{job.job_id}{path}").status_code == status
+    line = next(line for line in log.getvalue().splitlines() if '"Answered"' in line)
+    assert f'"job_id":"{job.job_id}"' in line
+
+
 def test_no_log_line_names_the_job_of_an_earlier_request(here: httpx.Client, log: io.StringIO) -> None:
     job_id = here.post("/v1/jobs", json={"text": "A text."}).json()["job_id"]
     log.truncate(0)
