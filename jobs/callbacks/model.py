@@ -19,7 +19,7 @@ TRIED_FOR = timedelta(hours=24)
 #: The longest that one attempt may take, whatever happens to it; longer than the function lives that makes it.
 ATTEMPT_TIME = timedelta(seconds=90)
 
-#: How long a settled callback can be looked at; longer than its job's record.
+#: How long a callback is kept at least, which is longer than it is tried.
 KEPT_FOR = timedelta(hours=48)
 
 #: The pause before the second attempt, how much longer each one is than the one before, and the longest.
@@ -73,8 +73,8 @@ class Callback:
 
     @property
     def purge_at(self) -> int:
-        """Epoch second from which DynamoDB may delete the record."""
-        return int((self.happened_at + KEPT_FOR).timestamp())
+        """Epoch second from which DynamoDB may delete the record: not while the job's own tells of it."""
+        return max(int((self.happened_at + KEPT_FOR).timestamp()), self.job.purge_at or 0)
 
     def due_by(self, now: datetime) -> bool:
         """Whether it is to be tried now. The first attempt waits for nothing, so two clocks need not agree on it."""

@@ -54,6 +54,12 @@ def announced(**changes: Any) -> Callback:
     return callback
 
 
+def test_a_callback_is_kept_for_two_days_and_for_as_long_as_its_job() -> None:
+    two_days, a_week = (int((NOW + timedelta(days=days)).timestamp()) for days in (2, 7))
+    assert announced().purge_at == announced(purge_at=two_days - 1).purge_at == two_days
+    assert announced(purge_at=a_week).purge_at == a_week
+
+
 def key_of(secret: str) -> bytes:
     return base64.b64decode(secret.removeprefix("whsec_"))
 
