@@ -293,6 +293,8 @@ class JobService:
         Raises JobNotFound, MoveRefused for any other job, TextGone or QueueFull.
         """
         ended = self.get(job_id, tenant)
+        if ended.status is Status.EXPIRED:  # its record may not say so yet
+            raise MoveRefused("be retried", job_id, ended)
         try:
             self.documents.locate(ended.document_key)
         except DocumentMissing as missing:

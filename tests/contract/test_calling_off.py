@@ -157,6 +157,16 @@ def test_a_job_in_any_other_state_is_not_retried(here: httpx.Client, at_hand: Jo
         assert f"it is {job.status}" in answer.json()["detail"]
 
 
+def test_an_expired_job_is_not_retried_and_its_caller_is_told_what_to_do(
+    here: httpx.Client, at_hand: JobsAtHand, service: JobService
+) -> None:
+    job = at_hand.failed("No memory.")
+    at_hand.clock.advance(service.settings.job_ttl_seconds)
+    answer = here.post(f"/v1/jobs/{job.job_id}/retry")
+    assert answer.status_code == 409
+    assert "it is expired. Submit the text again" in answer.json()["detail"]
+
+
 def test_a_job_whose_text_is_gone_is_not_retried(here: httpx.Client, at_hand: JobsAtHand, service: JobService) -> None:
     job = at_hand.failed("No memory.")
     service.documents.delete_all(job.job_id)
