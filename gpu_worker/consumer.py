@@ -194,6 +194,7 @@ class Consumer:
 
     def _attempt(self, job: Job, lease: Lease, message: Message, timeline: Timeline) -> Outcome:
         """Return once the results are stored; the heartbeat covers everything up to there."""
+        self._engine.home.mkdir(mode=0o700, exist_ok=True)  # empty for days, it may have been tidied away with /tmp
         with (
             tempfile.TemporaryDirectory(dir=self._engine.home) as folder,
             Heartbeat(self._connections, self._sign, message, lease) as heartbeat,

@@ -250,6 +250,13 @@ def test_a_job_that_another_worker_holds_waits_for_its_lease_to_run_out(
     assert (ended.status, ended.attempt, ended.result_epoch) == (Status.COMPLETED, 2, 2)
 
 
+def test_a_worker_whose_folder_was_tidied_away_while_it_was_idle_reads_on(
+    consumer: Consumer, deployment: Deployment, engine: EngineProcess
+) -> None:
+    engine.home.rmdir()
+    assert finish(consumer, deployment, deployment.submit(script())).status is Status.COMPLETED
+
+
 def test_the_engine_stays_warm_from_job_to_job(
     consumer: Consumer, deployment: Deployment, engine: EngineProcess
 ) -> None:
