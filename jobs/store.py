@@ -157,7 +157,7 @@ class JobStore(JobLookup):
 
     def stop(self, lease: Lease, now: datetime) -> Job:
         """End a running job because its caller called it off. Raises LeaseLost."""
-        return self._end(lease, Status.CANCELLED, now, {})
+        return self._end(lease, Status.CANCELLED, now, {"error_message": None})
 
     def release(self, job: Job, lease: Lease, failure: str | None = None, not_before: datetime | None = None) -> Job:
         """Give a running job back to the queue, after a shutdown or after a failure that may pass.
@@ -214,7 +214,7 @@ class JobStore(JobLookup):
         """End a pending job; cancelling a cancelled one is a no-op. Raises MoveRefused for any other."""
         if job.status is Status.CANCELLED:
             return job
-        cancelled = job.evolve(status=Status.CANCELLED, completed_at=now, **self._expiry(now))
+        cancelled = job.evolve(status=Status.CANCELLED, completed_at=now, error_message=None, **self._expiry(now))
         pending = condition(IS_PENDING, pending="pending")
         leave = self._queue(job.place, leave=("waiting",))
         told = announcement(self.table, cancelled)

@@ -214,6 +214,19 @@ def test_a_release_after_an_error_counts_it_and_keeps_the_reason(service: JobSer
     assert again.not_before is None
 
 
+def test_a_cancelled_job_has_no_reason_left_of_an_attempt_that_failed(service: JobService) -> None:
+    for stopped in (False, True):
+        job, lease = claimed(service)
+        released = service.store.release(job, lease, failure="S3 did not answer")
+        if stopped:
+            _, lease = service.store.claim(released, "worker-2", service.clock(), LEASE)
+            ended = service.store.stop(lease, service.clock())
+        else:
+            ended = service.store.cancel(released, service.clock())
+        assert (ended.status, ended.error_message) == (Status.CANCELLED, None)
+        assert service.store.get(job.job_id, service.clock()) == ended
+
+
 def test_the_unfinished_jobs_are_told_in_order_of_submission_whether_they_run_or_wait(service: JobService) -> None:
     running, _ = claimed(service)
     _, lease = claimed(service)
