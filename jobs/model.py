@@ -144,7 +144,7 @@ class Job:
         return self.lease_expires_at if self.status is Status.RUNNING else self.not_before
 
     def claimable_at(self, now: datetime) -> bool:
-        """Whether a worker may take the job: it waits, or the lease of the worker that had it ran out."""
+        """Whether a worker may take the job: it waits and its pause is over, or its last worker's lease ran out."""
         return not self.status.ended and (self.free_at is None or self.free_at <= now)
 
     def as_seen_at(self, now: datetime) -> Self:
