@@ -49,16 +49,20 @@ class ReadBook:
     summary: Summary
 
 
-def read_book(client: Client, book: Book, request: Request, *, folder: Path | None, messages: Console) -> ReadBook:
+def read_book(
+    client: Client, book: Book, request: Request, *, folder: Path | None, messages: Console, service_stops: bool = False
+) -> ReadBook:
     """Hand a book in, show its progress on `messages` until it ends, write its files and return what is in it.
 
-    Raises JobEnded when it ends without a result, and what `submit`, `follow` and `fetch` raise; OutputNotWritable
-    before the book is handed in.
+    `service_stops` tells that Ctrl-C stops the service too, so that one can only go on once it is up again. Raises
+    JobEnded when the job ends without a result, and what `submit`, `follow` and `fetch` raise; OutputNotWritable before
+    the book is handed in.
     """
     _output(folder, book.book_id)
     job_id = submit(client, book, request, messages).job_id
     messages.print(f"Reading {book.book_id} (job {job_id})", soft_wrap=True, highlight=False, markup=False)
-    return fetch(client, follow(client, job_id, messages), folder, messages)
+    job = follow(client, job_id, messages, service_stops=service_stops)
+    return fetch(client, job, folder, messages, service_stops=service_stops)
 
 
 def submit(client: Client, book: Book, request: Request, messages: Console) -> Submitted:
@@ -95,13 +99,21 @@ def analyze(client: Client, book: Book, request: Request, messages: Console) -> 
         return client.analyze(str(book.text), idempotency_key=request.idempotency_key, **_named(book, request))
 
 
-def follow(client: Client, job_id: str, messages: Console, *, on_change: Callable[[Job], None] | None = None) -> Job:
+def follow(
+    client: Client,
+    job_id: str,
+    messages: Console,
+    *,
+    on_change: Callable[[Job], None] | None = None,
+    service_stops: bool = False,
+) -> Job:
     """Show a job's progress until it ends, and give every change to `on_change` too; return the completed job.
 
     Raises JobEnded when it ended otherwise. Ctrl-C stops the watching and not the job, and says how to watch on;
     KeyboardInterrupt then goes on.
     """
-    hint = f"Stopped watching; the job goes on. Watch on with: {command('watch', job_id, client)}"
+    when = _when(service_stops)
+    hint = f"Stopped watching; the job goes on{when}. Watch on with: {command('watch', job_id, client)}"
     with _on_interrupt(messages, hint), job_progress(messages) as show:
 
         def tell(job: Job) -> None:
@@ -127,7 +139,7 @@ def require_result(job: Job) -> Job:
             raise errors.NotReady(425, f"The job has not ended yet; watch it with: bookjob watch {job.job_id}")
 
 
-def fetch(client: Client, job: Job, folder: Path | None, messages: Console) -> ReadBook:
+def fetch(client: Client, job: Job, folder: Path | None, messages: Console, *, service_stops: bool = False) -> ReadBook:
     """Write a completed job's files to the folder, by default one named for the book, and return what is in them.
 
     Raises NotFound when the result has expired meanwhile, and OutputNotWritable.
@@ -135,7 +147,8 @@ def fetch(client: Client, job: Job, folder: Path | None, messages: Console) -> R
     name = job.book_id or job.job_id
     output = _output(folder, name)
     again = command("result", job.job_id, client, *([] if folder is None else ["-o", str(folder)]))
-    with _on_interrupt(messages, f"The result stays at the service until it expires. Fetch it with: {again}"):
+    hint = f"The result stays at the service until it expires. Fetch it{_when(service_stops)} with: {again}"
+    with _on_interrupt(messages, hint):
         with bytes_progress(messages, "Fetching") as show:
             client.download_result(job.job_id, output.result, on_progress=show)
         files = [*_booknlp_files(client, job.job_id, output), output.result]
@@ -147,6 +160,10 @@ def command(name: str, job_id: str, client: Client, *more: str) -> str:
     """Return the command line that does something with the job, at the service that it was handed in to."""
     where = [] if client.url == service_url(default_url()) else ["--url", client.url]
     return shlex.join(["bookjob", name, job_id, *more, *where])
+
+
+def _when(service_stops: bool) -> str:
+    return " once the service is up again" if service_stops else ""
 
 
 def _named(book: Book, request: Request) -> JobRequest:

@@ -110,7 +110,7 @@ def _welcome(running: "Running", options: "Options", book: "Book | None") -> Non
     _tell_ready(running, options, "Ctrl-C stops it")
     if book is not None:
         try:
-            _read(running.url, book)
+            _read(running.url, book, service_stops=True)
         except BookjobError as error:
             _say(f"Error: {error}")
         _say(f"The service stays up on {running.url}; Ctrl-C stops it.")
@@ -149,16 +149,20 @@ def _use_running(home: "Home", running: "Running", options: "Options") -> None:
     _say(f"The service runs already on {running.url} (process {running.supervisor.pid}; stop it with: bookjob down).")
 
 
-def _read(url: str, book: "Book") -> None:
-    """Have the service read the book and show what is in it, as `bookjob run` does."""
+def _read(url: str, book: "Book", *, service_stops: bool = False) -> None:
+    """Have the service read the book and show what is in it, as `bookjob run` does.
+
+    With `service_stops`, Ctrl-C stops the service too.
+    """
     from rich.console import Console
 
     from bookjob import reading
     from bookjob.client import Client
     from bookjob.render import print_summary
 
+    request, messages = reading.Request(), Console(stderr=True)
     with Client(url) as client:
-        read = reading.read_book(client, book, reading.Request(), folder=None, messages=Console(stderr=True))
+        read = reading.read_book(client, book, request, folder=None, messages=messages, service_stops=service_stops)
     print_summary(Console(), read.summary, read.job, read.files)
 
 

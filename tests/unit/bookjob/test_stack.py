@@ -2,17 +2,20 @@
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+import httpx
 import pytest
 
+from bookjob.client import Client
 from bookjob.exit_codes import ExitCode
 from infra.local.errors import StateNotKept
 from infra.local.home import Home, Running
 from infra.local.processes import Identity
 
-from .conftest import Command
+from .conftest import JOB_ID, Command, ScriptedService
 
 
 def interrupted(*_: object, **__: object) -> NoReturn:
@@ -57,6 +60,32 @@ def test_ctrl_c_while_a_running_service_reads_a_book_stops_the_reading_alone(
 
     assert ran.exit_code == ExitCode.INTERRUPTED
     assert "Unfinished jobs are kept" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("broken_off", "how_to_go_on"),
+    [
+        (JOB_ID, f"the job goes on once the service is up again. Watch on with: bookjob watch {JOB_ID}\n"),
+        ("result", f"Fetch it once the service is up again with: bookjob result {JOB_ID}\n"),
+    ],
+)
+def test_ctrl_c_that_stops_the_service_with_the_reading_says_that_both_go_on_once_it_is_up_again(
+    bookjob: Command, service: ScriptedService, monkeypatch: pytest.MonkeyPatch, broken_off: str, how_to_go_on: str
+) -> None:
+    service.fail("GET", broken_off, KeyboardInterrupt())
+    runs = Running(supervisor=Identity.of(os.getpid()), port=8000, with_worker=True, ready=True)
+
+    def run(*given: Any) -> None:
+        when_ready: Callable[[Running], None] = given[-1]
+        when_ready(runs)
+
+    monkeypatch.setattr("infra.local.session.run", run)
+    monkeypatch.setattr("bookjob.client.Client", lambda url: Client(url, transport=httpx.MockTransport(service)))
+
+    ran = bookjob("up", "--read", "emma.txt")
+
+    assert ran.exit_code == ExitCode.OK
+    assert f"{how_to_go_on}Stopped. Unfinished jobs are kept" in ran.stderr
 
 
 def test_ctrl_c_stops_a_service_in_the_foreground_as_it_should(
