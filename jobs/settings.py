@@ -38,8 +38,8 @@ class Settings(BaseModel):
     submissions_per_minute: int = Field(default=60, ge=1)
     #: How many other requests about jobs a caller may make in a minute, where its key says nothing else.
     requests_per_minute: int = Field(default=600, ge=1)
-    #: The longest text, in characters.
-    max_document_size: int = Field(default=5_000_000, ge=1)
+    #: The longest text, in characters: never more than the contract promises, by which clients refuse longer ones.
+    max_document_size: int = Field(default=5_000_000, ge=1, le=5_000_000)
     #: How long an ended job's document and result are kept: a week at most, since the bucket's own rules delete both.
     job_ttl_seconds: int = Field(default=3600, ge=1, le=604_800)
     #: How long a worker's lease and its message's invisibility last without a heartbeat.

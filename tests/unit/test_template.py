@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from annotated_types import Ge, Le
 from pydantic import ValidationError
 
+from bookjob.book import MAX_CHARACTERS
 from functions.api.caller import KEY_HEADER
 from functions.api.documentation import HEADERS
+from functions.api.models import Submission
 from functions.api.routes import api
 from infra.local.template import Template
 from jobs.callbacks.outbox import PREFIX as CALLBACKS
@@ -81,6 +84,26 @@ def test_a_function_has_a_handler_that_there_is_and_is_built_without_the_worker(
 def test_a_parameter_is_by_default_what_the_setting_is(setting: str, parameter: str) -> None:
     assert environment()[PREFIX + setting.upper()] == {"Ref": parameter}
     assert TEMPLATE.body["Parameters"][parameter]["Default"] == Settings.model_fields[setting].default
+
+
+@pytest.mark.parametrize(
+    ("setting", "parameter"),
+    [
+        ("max_queue_size", "MaxQueueSize"),
+        ("max_document_size", "MaxDocumentSize"),
+        ("job_ttl_seconds", "JobTtlSeconds"),
+        ("lease_seconds", "LeaseSeconds"),
+        ("worker_concurrency", "WorkerConcurrency"),
+    ],
+)
+def test_a_parameter_has_the_bounds_of_the_setting(setting: str, parameter: str) -> None:
+    bounds = TEMPLATE.body["Parameters"][parameter]
+    assert Settings.model_fields[setting].metadata == [Ge(bounds["MinValue"]), Le(bounds["MaxValue"])]
+
+
+def test_no_deployment_reads_a_longer_text_than_the_client_hands_in_and_the_contract_names() -> None:
+    assert TEMPLATE.body["Parameters"]["MaxDocumentSize"]["MaxValue"] == MAX_CHARACTERS
+    assert f"1 to {MAX_CHARACTERS:,} characters" in (Submission.model_fields["text"].description or "")
 
 
 def test_keys_are_asked_for_unless_a_deployment_is_told_otherwise() -> None:
