@@ -5,22 +5,16 @@ from pathlib import Path
 from gpu_worker.connections import Connections
 from gpu_worker.retries import persist
 from gpu_worker.scratch import Scratch
-from jobs.documents import file_key, result_key
+from jobs.documents import FILES, JSON, file_key, result_key
 from jobs.errors import LeaseLost
 from jobs.model import Job, Lease, Outcome, Status
-
-JSON = "application/json"
-TABLE = "text/tab-separated-values; charset=utf-8"
-
-#: The content types of BookNLP's own files that are not tables.
-CONTENT_TYPES = {"book": JSON, "book.html": "text/html; charset=utf-8"}
 
 
 def store_results(connections: Connections, lease: Lease, scratch: Scratch) -> None:
     """Store everything of the attempt's results under the lease's epoch, where no reader looks yet."""
     _store(connections, scratch.result, result_key(lease.job_id, lease.epoch), JSON)
     for name, path in scratch.files():
-        _store(connections, path, file_key(lease.job_id, lease.epoch, name), CONTENT_TYPES.get(name, TABLE))
+        _store(connections, path, file_key(lease.job_id, lease.epoch, name), FILES[name])
 
 
 def _store(connections: Connections, path: Path, key: str, content_type: str) -> None:

@@ -24,8 +24,17 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import TagTypeDef
 
-#: BookNLP's own output files, by the names that the API serves them under.
-FILES = ("tokens", "entities", "supersense", "quotes", "book", "book.html")
+JSON, HTML, TSV = "application/json", "text/html; charset=utf-8", "text/tab-separated-values; charset=utf-8"
+
+#: The content types of BookNLP's own output files, by the names that the API serves them under.
+FILES: Mapping[str, str] = {
+    "tokens": TSV,
+    "entities": TSV,
+    "supersense": TSV,
+    "quotes": TSV,
+    "book": JSON,
+    "book.html": HTML,
+}
 
 #: Where the uploads are that become jobs.
 INCOMING = "incoming/"

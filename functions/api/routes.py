@@ -42,6 +42,7 @@ from functions.api.request import (
 )
 from functions.api.webhooks import WebhookSecret
 from jobs.clock import utc_now
+from jobs.documents import FILES, HTML, JSON, TSV
 from jobs.errors import AWS_ERRORS
 from jobs.model import Job
 from jobs.rate_limits import Traffic
@@ -51,9 +52,6 @@ from jobs.upload_forms import upload_form
 
 logger = Logger()
 api = Endpoints(guards=(identify, limit))
-
-JSON, HTML, TSV = "application/json", "text/html; charset=utf-8", "text/tab-separated-values; charset=utf-8"
-FILE_TYPES = {"book": JSON, "book.html": HTML}
 
 SUBMISSIONS = Traffic.SUBMISSIONS
 
@@ -226,7 +224,7 @@ def file(job_id: JobId, name: FileName) -> Response[str]:
     """Fetch one of BookNLP's own files, byte for byte."""
     stored = jobs().file(job_id, tenant(), name)
     headers = api.answer_headers | (HARMLESS if name == "book.html" else {})
-    return deliver(stored, FILE_TYPES.get(name, TSV), api.event, headers)
+    return deliver(stored, FILES[name], api.event, headers)
 
 
 @api.endpoint("GET", "/v1/webhooks/secret", refuses=(503,))

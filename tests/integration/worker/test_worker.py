@@ -61,10 +61,11 @@ def test_a_book_goes_in_and_its_result_comes_out(consumer: Consumer, deployment:
 def test_every_file_of_booknlp_is_stored_beside_the_result(consumer: Consumer, deployment: Deployment) -> None:
     job = finish(consumer, deployment, deployment.submit(script(word="fog")))
     assert {name: deployment.file(job, name) for name in FILES} == {name: f"{name} of fog\n" for name in FILES}
-    head = deployment.service.documents.client.head_object(
-        Bucket=deployment.settings.bucket, Key=file_key(job.job_id, 1, "book.html")
-    )
-    assert head["ContentType"] == "text/html; charset=utf-8"
+    documents = deployment.service.documents
+    heads = {
+        name: documents.client.head_object(Bucket=documents.bucket, Key=file_key(job.job_id, 1, name)) for name in FILES
+    }
+    assert {name: head["ContentType"] for name, head in heads.items()} == FILES
 
 
 def test_a_completed_job_keeps_no_checkpoint(consumer: Consumer, deployment: Deployment) -> None:
