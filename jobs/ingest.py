@@ -12,7 +12,7 @@ from jobs.errors import DocumentMissing, DocumentOverwritten, InvalidRequest, Mo
 from jobs.keys import PUBLIC, RESERVED, TENANT
 from jobs.model import Job, Status
 from jobs.request import JobRequest, check_text, resolve_pack
-from jobs.service import JobService
+from jobs.service import JOB_ID, JobService
 from jobs.settings import Settings
 from jobs.tracing import current_trace
 from jobs.uploads import check_size, decoded, requested, unread
@@ -21,9 +21,7 @@ from jobs.uploads import check_size, decoded, requested, unread
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "bookjob/uploads")
 
 #: The keys of uploads that a caller was given a form for, which knows the job's id and tenant beforehand.
-FORM_KEY = re.compile(
-    rf"{INCOMING}uploads/(?P<tenant>[^/]+)/(?P<job_id>[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})"
-)
+FORM_KEY = re.compile(rf"{INCOMING}uploads/(?P<tenant>[^/]+)/(?P<job_id>{JOB_ID.pattern})")
 
 #: The keys of uploads that were put into a tenant's own folder.
 FOLDER_KEY = re.compile(rf"{INCOMING}(?P<tenant>{TENANT})/.+", re.DOTALL)
