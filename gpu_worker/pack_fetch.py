@@ -28,7 +28,6 @@ CHUNK = 1 << 20
 
 class _File(BaseModel):
     sha256: str
-    bytes: int
 
 
 class _Listing(BaseModel):

@@ -84,10 +84,6 @@ class DocumentStore:
         """Delete one text; deleting what is gone is a no-op."""
         self.client.delete_object(Bucket=self.bucket, Key=key)
 
-    def get_text(self, key: str) -> str:
-        """Return the text under the key; raises DocumentMissing, or UnicodeDecodeError when it is not UTF-8."""
-        return self.read(key).decode()
-
     def read(self, key: str) -> bytes:
         """Return the object's bytes; raises DocumentMissing."""
         try:

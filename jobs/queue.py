@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 #: The group of all jobs where one is read at a time: SQS hands out none of it while one of its messages is in flight.
 MESSAGE_GROUP = "books"
 
-#: The longest wait that SQS allows for one long poll, in seconds.
-LONGEST_POLL = 20
-
 
 class Wakeup(BaseModel):
     """The body of a message."""
@@ -80,7 +77,7 @@ class JobQueue:
         )["Attributes"]
         return int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesNotVisible"])
 
-    def receive(self, visibility_seconds: int, wait_seconds: int = LONGEST_POLL) -> Message | None:
+    def receive(self, visibility_seconds: int, wait_seconds: int) -> Message | None:
         """Return the next message, hidden from others for `visibility_seconds`, or None after the wait."""
         received = self.client.receive_message(
             QueueUrl=self.url,

@@ -57,7 +57,7 @@ def test_another_request_under_the_same_key_gets_422_and_changes_nothing(
     assert "Send a new key" in answer.json()["detail"]
     job = service.get(job_id, "public")
     assert texts(service) == [job.document_key]
-    assert service.documents.get_text(job.document_key) == BODY["text"]
+    assert service.documents.read(job.document_key).decode() == BODY["text"]
 
 
 def test_what_is_only_written_otherwise_is_the_same_request(here: httpx.Client) -> None:

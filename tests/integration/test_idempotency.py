@@ -21,7 +21,7 @@ def test_twenty_callers_with_one_key_and_one_request_make_one_job(service: JobSe
     assert len(found) == 1
     job = service.get(found.pop(), "public")
     assert service.store.waiting() == [job.job_id]
-    assert service.documents.get_text(job.document_key) == "A text."
+    assert service.documents.read(job.document_key).decode() == "A text."
     listed = service.documents.client.list_objects_v2(Bucket=service.documents.bucket)
     assert [one["Key"] for one in listed["Contents"]] == [job.document_key]
 
@@ -40,4 +40,4 @@ def test_of_twenty_callers_with_one_key_and_two_requests_one_kind_wins_with_its_
     assert len(winners) == 1
     assert found.count(None) == 10
     job = service.get(next(filter(None, found)), "public")
-    assert service.documents.get_text(job.document_key) == f"Text {winners.pop()}."
+    assert service.documents.read(job.document_key).decode() == f"Text {winners.pop()}."

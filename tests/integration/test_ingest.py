@@ -73,7 +73,7 @@ def test_an_upload_becomes_a_job_with_its_text_its_message_and_a_tag(service: Jo
     assert deliver(event) == []
     job = the_job(service)
     assert (job.status, job.book_id, job.pipeline) == (Status.PENDING, "fables", ("entity", "event"))
-    assert service.documents.get_text(job.document_key) == "Æsop’s fables."
+    assert service.documents.read(job.document_key).decode() == "Æsop’s fables."
     assert job.characters == len("Æsop’s fables.")
     message = service.queue.receive(30, 0)
     assert message is not None
@@ -85,7 +85,7 @@ def test_an_event_that_comes_twice_makes_one_job(service: JobService) -> None:
     event = upload(service, b"A text.")
     assert deliver(event, event) == deliver(event) == []
     job = the_job(service)
-    assert service.documents.get_text(job.document_key) == "A text."
+    assert service.documents.read(job.document_key).decode() == "A text."
     assert service.queue.size() == 1
 
 
@@ -95,14 +95,14 @@ def test_an_event_that_comes_many_times_at_once_makes_one_job(service: JobServic
     with ThreadPoolExecutor(8) as deliveries:
         assert list(deliveries.map(deliver, [event] * 8)) == [[]] * 8
     job = the_job(service)
-    assert service.documents.get_text(job.document_key) == "A text."
+    assert service.documents.read(job.document_key).decode() == "A text."
 
 
 def test_an_overwritten_upload_makes_two_jobs_in_whatever_order_the_events_come(service: JobService) -> None:
     first, second = upload(service, b"The first text."), upload(service, b"The second text.")
     assert deliver(second, first) == []
     newer, older = jobs_of(service)
-    assert service.documents.get_text(newer.document_key) == "The second text."
+    assert service.documents.read(newer.document_key).decode() == "The second text."
     assert older.status is Status.FAILED
     assert "overwritten" in str(older.error_message)
     assert tags(service) == {"job-id": newer.job_id}
@@ -210,7 +210,7 @@ def test_of_a_form_that_is_sent_twice_the_newer_text_is_read_in_whatever_order_t
             assert deliver(event) == []
         job = service.get(job_id, "public")
         assert job.status is Status.PENDING
-        assert service.documents.get_text(job.document_key) == "The second text."
+        assert service.documents.read(job.document_key).decode() == "The second text."
 
 
 def test_a_form_that_is_sent_again_while_its_text_is_read_leaves_the_newer_text(
@@ -229,7 +229,7 @@ def test_a_form_that_is_sent_again_while_its_text_is_read_leaves_the_newer_text(
     assert deliver(first) == []
     assert jobs_of(service) == []
     assert deliver(*later) == []
-    assert service.documents.get_text(the_job(service).document_key) == "The second text."
+    assert service.documents.read(the_job(service).document_key).decode() == "The second text."
 
 
 @pytest.mark.parametrize("text", [b"A text.", b"caf\xe9"])
@@ -262,7 +262,7 @@ def test_an_upload_under_a_key_whose_job_is_forgotten_is_a_new_job_though_the_re
     assert deliver(upload(service, b"The new text.", key=form_key("public", old.job_id))) == []
     job = service.get(old.job_id, "public")
     assert job.status is Status.PENDING
-    assert service.documents.get_text(job.document_key) == "The new text."
+    assert service.documents.read(job.document_key).decode() == "The new text."
 
 
 def test_the_mark_of_an_empty_folder_is_no_upload(service: JobService) -> None:

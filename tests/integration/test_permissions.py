@@ -269,7 +269,7 @@ def test_the_worker_may_do_all_that_a_job_needs(root: JobService, worker: JobSer
     message = worker.queue.receive(visibility_seconds=30, wait_seconds=5)
     assert message is not None
     job, lease = store.claim(store.get(submitted.job_id, now), "worker", now, LEASE)
-    assert documents.get_text(job.document_key) == "Call me Ishmael."
+    assert documents.read(job.document_key).decode() == "Call me Ishmael."
     store.beat(lease, now + LEASE, Progress("tokens", 10.0))
     worker.queue.extend(message, 30)
     documents.put(checkpoint_key(job.job_id, "f", "tokens"), b"state", "application/octet-stream")

@@ -29,7 +29,7 @@ class DeadQueue(JobQueue):
 
 def test_an_accepted_job_has_its_text_its_record_and_its_message(service: JobService) -> None:
     job = service.submit(REQUEST, "“Welcome,” said the Count.", "public")
-    assert service.documents.get_text(job.document_key) == "“Welcome,” said the Count."
+    assert service.documents.read(job.document_key).decode() == "“Welcome,” said the Count."
     assert service.get(job.job_id, "public") == job
     message = service.queue.receive(visibility_seconds=30, wait_seconds=1)
     assert message is not None

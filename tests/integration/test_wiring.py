@@ -65,7 +65,7 @@ def test_an_object_put_under_incoming_becomes_a_job(service: JobService) -> None
     )
     job = eventually(lambda: job_of(service, key))
     assert (job.status, job.book_id, job.pack) == (Status.PENDING, "moby", "mini")
-    assert service.documents.get_text(job.document_key) == "Call me Ishmael."
+    assert service.documents.read(job.document_key).decode() == "Call me Ishmael."
 
 
 def test_an_object_elsewhere_is_no_upload(service: JobService) -> None:
