@@ -42,14 +42,14 @@ _INTERRUPTED: Final = "Broken off; `bookjob health` tells what runs."
 def up(
     port: Port = 8000,
     detach: Detach = False,
-    book: BookFile = None,
+    file: BookFile = None,
     worker: Worker = True,
     substitute: Substitute = True,
     keys: Keys = False,
 ) -> None:
     """Start the service on this machine, or use the one that runs; Ctrl-C stops it and loses no job."""
     with in_words(_INTERRUPTED):
-        text = _loaded(book)
+        book = _loaded(file)
         from infra.local.detached import start_detached
         from infra.local.home import Home, Running
         from infra.local.session import run, take
@@ -64,10 +64,10 @@ def up(
             _tell_ready(start_detached(home, options), options, "stop it with: bookjob down")
         else:
             with in_words(_STOPPED, ExitCode.OK):
-                run(home, taken, options, _say, lambda running: _welcome(running, options, text))
+                run(home, taken, options, _say, lambda running: _welcome(running, options, book))
             return
-    if text is not None:
-        _read(f"http://localhost:{port}", text)
+    if book is not None:
+        _read(f"http://localhost:{port}", book)
 
 
 def down() -> None:

@@ -30,7 +30,7 @@ FOLDER_KEY = re.compile(rf"{INCOMING}(?P<tenant>{TENANT})/.+", re.DOTALL)
 GONE = "The upload was deleted or overwritten before it was read; upload it again."
 
 
-class StoredObject(BaseModel):
+class CreatedObject(BaseModel):
     """The object of an event, in S3's own words."""
 
     model_config = ConfigDict(frozen=True)
@@ -56,7 +56,7 @@ class ObjectCreated(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     bucket: StoringBucket
-    object: StoredObject
+    object: CreatedObject
 
     @property
     def job_id(self) -> str:

@@ -1,1 +1,1 @@
-"""The commands that speak to a service, by what they are about."""
+"""The commands by what they are about, all but those of the local stack."""
