@@ -16,8 +16,8 @@ from jobs.service import JobService
 #: How long a job may wait before its message counts as never sent; a function that accepts one is given half of it.
 UNQUEUED_AFTER = timedelta(minutes=1)
 
-#: How long SQS takes two messages of one deduplication id for one, in seconds.
-DEDUPLICATED_FOR = 300
+#: On which occasion the janitor sends: one for all looks, so that SQS drops for five minutes what it sent already.
+ONCE_MORE = "~"
 
 
 def take_back_abandoned(service: JobService) -> int:
@@ -67,10 +67,8 @@ def send_again(service: JobService) -> int:
     overdue = sorted(place for place in places[Status.PENDING] if place < isoformat(now - UNQUEUED_AFTER))
     if not overdue or service.queue.size() >= sum(len(seated) for seated in places.values()):
         return 0
-    # Within five minutes SQS drops the message that the last look sent, if that one is on its way still.
-    occasion = f"~{int(now.timestamp()) // DEDUPLICATED_FOR}"
     for place in overdue:
-        service.queue.send(job_at(place), occasion)
+        service.queue.send(job_at(place), ONCE_MORE)
     return len(overdue)
 
 
