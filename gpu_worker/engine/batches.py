@@ -86,6 +86,7 @@ def side_by_side(batches: Sequence[Integers], run: Run) -> Iterator[Integers]:
                 yield _NOTHING
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+        torch.set_num_threads(cores)  # a thread begins with what was set last in any, which is what the pool's got
 
 
 def _infer(run: Run, batch: Integers) -> None:

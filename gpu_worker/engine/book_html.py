@@ -12,6 +12,8 @@ _CATEGORIES = ("FAC", "GPE", "LOC", "PER", "ORG", "VEH")
 _PROPS = ("PROP", "NOM")
 #: How many entities of a category are listed.
 _MAJOR = 10
+#: So many characters of a name stand beside a mention, but in `compat`: each mention repeats it, however long.
+_LONGEST_NAME = 100
 #: What one mention says about how its cluster is called.
 _NAMING_WEIGHTS = {"PROP": 10, "NOM": 1, "PRON": 0.001}
 
@@ -29,9 +31,9 @@ def render(
     *,
     compat: bool,
 ) -> str:
-    """Return the page. With `compat`, names stand in it unescaped, as upstream writes them."""
+    """Return the page. With `compat`, names stand in it unescaped and whole, as upstream writes them."""
     as_text: Escape = str if compat else escape
-    names = {ref: as_text(name) for ref, name in _names(mentions, refs).items()}
+    names = {ref: as_text(name if compat else _shortened(name)) for ref, name in _names(mentions, refs).items()}
     parts = [
         '<html><head>\n\t\t  <meta charset="UTF-8">\n\t\t</head><h2>Named characters</h2>\n',
         *_named_characters(characters, as_text),
@@ -50,6 +52,10 @@ def _names(mentions: Sequence[Mention], refs: Sequence[int]) -> Names:
     for mention, ref in zip(mentions, refs, strict=True):
         weights[ref][mention.text.lower()] += _NAMING_WEIGHTS[mention.prop]
     return {ref: max(weight, key=lambda name: weight[name]) for ref, weight in weights.items()}
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 def _named_characters(characters: Sequence[Character], as_text: Escape) -> Iterator[str]:

@@ -41,5 +41,5 @@ class Options:
             if task in self.tasks and not needed <= self.tasks:
                 raise ValueError(f"{task} needs {' and '.join(sorted(needed - self.tasks))}")
         categories = self.referential_gender_cats
-        if not all(categories) or len(set(categories)) < len(categories):
-            raise ValueError("every category of referential gender holds pronouns, and no two are the same")
+        if not all(categories) or len({"/".join(category) for category in categories}) < len(categories):
+            raise ValueError("every category of referential gender holds pronouns, and no two read alike")

@@ -53,15 +53,21 @@ class ParserProcess:
         self._is_ready = False
 
     def start(self) -> None:
-        """Start the process unless it runs."""
+        """Start the process unless it runs, or the system has none to give."""
         if self._pipe is not None:
             return
-        self._pipe, theirs = Pipe()
-        self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", __name__, str(theirs.fileno())], stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
-        )
-        theirs.close()
-        self._ending = weakref.finalize(self, _end, self._pipe, self._process)
+        ours, theirs = Pipe()
+        python = [sys.executable, *(["-P"] if sys.flags.safe_path else [])]
+        command = [*python, "-m", __name__, str(theirs.fileno())]
+        try:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])  # noqa: S603 - ours
+        except OSError:
+            ours.close()
+            return
+        finally:
+            theirs.close()
+        self._pipe, self._process = ours, process
+        self._ending = weakref.finalize(self, _end, ours, process)
 
     def is_loading(self, patience: float) -> bool:
         """Tell whether the process still loads spaCy after at most `patience` seconds; not where it is gone."""
@@ -88,6 +94,11 @@ class ParserProcess:
             self._forget()
             return None
         return answer
+
+    def kill(self) -> None:
+        """End the process, whatever it does. A thread that waits for its answer has none, and one may start it anew."""
+        if self._process is not None:
+            self._process.kill()
 
     def _forget(self) -> None:
         """Be without a process until it is started anew."""

@@ -59,19 +59,20 @@ def parse(
     """
     joined: list[Parse] = []
     places = list(cut(text))
+    done = 0
     with closing(parse_all(nlp, [_overlapping(text, *place) for place in places], others)) as parses:
-        for (start, end), passage in zip(places, parses, strict=True):
-            if sum(map(len, joined)) + len(passage) > MAX_TOKENS:
-                raise UnreadableText(
-                    f"the text has more than {MAX_TOKENS:,} words and marks, {end:,} characters into it: split it, "
-                    "for example at its chapters"
-                )
-            if joined:
-                joined[-1], mended = _mend(nlp, text, joined[-1], passage, start, end)
-                joined.append(mended)
-            else:
+        for passage in parses:
+            if passage is not None:
+                start, done = places[len(joined)]
+                if sum(map(len, joined)) + len(passage) > MAX_TOKENS:
+                    raise UnreadableText(
+                        f"the text has more than {MAX_TOKENS:,} words and marks, {done:,} characters into it: "
+                        "split it, for example at its chapters"
+                    )
+                if joined:
+                    joined[-1], passage = _mend(nlp, text, joined[-1], passage, start, done)
                 joined.append(passage)
-            advance(end / len(text))
+            advance(done / len(text))
     return join(joined)
 
 
@@ -88,10 +89,17 @@ def _mend(nlp: "Language", text: str, before: Parse, after: Parse, start: int, e
         if seam:
             return before.rows(0, seam[0]), after.rows(seam[1], len(after))
         begin = _word_start(text, start - overlap)
-        after = parse_passage(nlp, text[begin:end], begin)
+        if _holds_a_sentence(before, begin):
+            after = parse_passage(nlp, text[begin:end], begin)
     # No sentence of almost a whole passage is parsed alike: prose has no such sentence, endless rows of marks may.
     seam = _seam(before, after) or (len(before), int(np.searchsorted(after.onsets, start)))
     return before.rows(0, seam[0]), after.rows(seam[1], len(after))
+
+
+def _holds_a_sentence(parse: Parse, begin: int) -> bool:
+    """Tell whether a whole sentence lies behind character `begin`; rows without one would be parsed again in vain."""
+    first = int(np.searchsorted(parse.onsets, begin))
+    return int(parse.sentence_starts[first : len(parse) - LOOKAHEAD].sum()) > 1
 
 
 def _seam(before: Parse, after: Parse) -> tuple[int, int] | None:

@@ -5,10 +5,10 @@ takes passages itself. Nobody waits for a slower one but at the end.
 """
 
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from gpu_worker.engine.syntax import Parse, parse_passage
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 #: From this many passages on another process is worth its start: it takes as long as five of them.
 WORTH_A_PROCESS = 12
-#: How often one that loads is asked whether there is still something to do, in seconds.
+#: How often whoever waits looks whether there is still something to wait for, in seconds.
 _PATIENCE = 0.2
+#: How long a process may take to the end of its passage once the text is given up, in seconds.
+_LAST_PASSAGE = 1.0
 
 #: Words of a text, and the character at which they begin in it.
 Passage = tuple[str, int]
@@ -43,12 +45,14 @@ class _Work:
         except IndexError:
             return None
 
-    def arrived(self, *, wait: bool) -> "Iterator[tuple[int, Answer | None]]":
-        """Yield the answers that are here; `wait` for the first of them."""
-        if wait:
-            yield self.answers.get()
-        while not self.answers.empty():
-            yield self.answers.get()
+    def arrived(self, patience: float) -> "Iterator[tuple[int, Answer | None]]":
+        """Yield the answers that are here, after at most `patience` seconds for the first of them."""
+        try:
+            yield self.answers.get(timeout=patience)
+            while True:
+                yield self.answers.get_nowait()
+        except Empty:
+            return
 
     def do_in(self, process: "ParserProcess") -> None:
         """Let `process` parse until nothing is to do or it is gone."""
@@ -69,27 +73,40 @@ class _Work:
 
 def parse_all(
     nlp: "Language", passages: Sequence[Passage], others: "Sequence[ParserProcess]"
-) -> Generator[Parse, None, None]:
-    """Yield the parses of `passages` in their order; few passages are not shared. To be closed when given up."""
+) -> Generator[Parse | None, None, None]:
+    """Yield the parses of `passages` in their order, and None whenever the next is still to come.
+
+    Few passages are not shared. To be closed when given up: a process that does not come to the end of its passage is
+    ended then.
+    """
     work = _Work(passages, deque(range(len(passages))))
     parses: dict[int, Parse] = {}
     asked = others if len(passages) >= WORTH_A_PROCESS else ()
     with ThreadPoolExecutor(len(asked) or 1) as pool:
+        threads = {pool.submit(work.do_in, process): process for process in asked}
         try:
-            threads = [pool.submit(work.do_in, process) for process in asked]
             for number in range(len(passages)):
                 while number not in parses:
                     own = work.take()
                     if own is not None:
                         parses[own] = parse_passage(nlp, *passages[own])
-                    for other, answer in work.arrived(wait=own is None):
+                    for other, answer in work.arrived(0 if own is not None else _PATIENCE):
                         if answer is not None:
                             parses[other] = _known(nlp, *answer)
+                    if number not in parses:
+                        yield None
                 yield parses.pop(number)
-            for thread in threads:
-                thread.result()
         finally:
             work.todo.clear()
+            _end_late(threads)
+    for thread in threads:
+        thread.result()
+
+
+def _end_late(threads: "Mapping[Future[None], ParserProcess]") -> None:
+    """See that each thread ends, if need be by ending the process that it waits for."""
+    for thread in wait(threads, _LAST_PASSAGE).not_done:
+        threads[thread].kill()
 
 
 def _known(nlp: "Language", parse: Parse, strings: Sequence[str]) -> Parse:

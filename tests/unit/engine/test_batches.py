@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -75,6 +76,12 @@ def test_a_batch_has_its_core_to_itself_and_computes_without_gradients() -> None
     seen: list[tuple[int, bool]] = []
     _on_threads(2, lambda _: seen.append((torch.get_num_threads(), torch.is_inference_mode_enabled())))
     assert set(seen) == {(1, True)}
+
+
+def test_a_thread_that_begins_later_has_all_cores() -> None:
+    assert len(list(batches.side_by_side([np.arange(1)] * 4, lambda _: None))) >= 4
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(torch.get_num_threads).result() == torch.get_num_threads()
 
 
 def test_an_error_in_a_batch_reaches_the_caller() -> None:

@@ -72,6 +72,14 @@ def test_the_page_escapes_names_but_in_compat() -> None:
     assert "Ann <" in analysis(Options(compat=True)).files()["book.html"]
 
 
+def test_the_page_cuts_long_names_but_in_compat() -> None:
+    name = "Ann" * 50
+    for compat, shown in ((False, f"1-{name[:99].lower()}…</sub>"), (True, f"1-{name.lower()}</sub>")):
+        found = analysis(Options(compat=compat))
+        long = replace(found.tagging, mentions=[replace(mention, text=name) for mention in found.tagging.mentions])
+        assert shown in replace(found, tagging=long).files()["book.html"]
+
+
 ENTITY, QUOTE, COREF = frozenset({Task.ENTITY}), frozenset({Task.ENTITY, Task.QUOTE}), frozenset(Task)
 FILES = [
     (frozenset({Task.EVENT}), {"tokens"}),
@@ -98,6 +106,7 @@ def test_quotes_that_were_not_asked_for_are_not_in_the_document() -> None:
         (lambda: Options(tasks=frozenset({Task.COREF})), "coref needs entity and quote"),
         (lambda: Options(tasks=frozenset({Task.QUOTE})), "quote needs entity"),
         (lambda: Options(referential_gender_cats=((),)), "every category"),
+        (lambda: Options(referential_gender_cats=(("a", "b"), ("a/b",))), "no two read alike"),
     ],
 )
 def test_choices_that_contradict_each_other_are_refused(choose: Callable[[], Options], complaint: str) -> None:

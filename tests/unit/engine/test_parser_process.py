@@ -1,5 +1,9 @@
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,7 +46,7 @@ def alike(one: Parse, other: Parse) -> bool:
 
 
 def parsed(nlp: Language, others: list[ParserProcess]) -> list[Parse]:
-    return list(shared_parsing.parse_all(nlp, PASSAGES, others))
+    return [parse for parse in shared_parsing.parse_all(nlp, PASSAGES, others) if parse is not None]
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +114,43 @@ def test_what_a_process_leaves_undone_is_done_by_another(nlp: Language, alone: l
     assert all(map(alike, parsed(nlp, others), alone))
 
 
+def test_a_process_that_hangs_is_heard_of_ended_with_the_text_and_started_anew_for_the_next(
+    nlp: Language, alone: list[Parse]
+) -> None:
+    process = started()
+    assert process._process is not None
+    process._process.send_signal(signal.SIGSTOP)
+    parses = shared_parsing.parse_all(nlp, PASSAGES, [process])
+    assert None in parses, "whoever may want to stop has no word"
+    parses.close()
+    assert all(map(alike, parsed(nlp, [process]), alone))
+
+
+def test_a_system_that_has_no_process_to_give_is_done_without(
+    nlp: Language, alone: list[Parse], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise BlockingIOError
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    assert all(map(alike, parsed(nlp, [ParserProcess()]), alone))
+
+
+def test_no_process_imports_what_lies_in_the_current_folder_of_one_that_must_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "thinc.py").write_text("raise SystemExit", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    program = (
+        "from gpu_worker.engine.parser_process import ParserProcess\n"
+        "process = ParserProcess()\n"
+        "process.start()\n"
+        "while process.is_loading(60): pass\n"
+        "assert process.parse('Miss Quill rang.', 0)\n"
+    )
+    subprocess.run([sys.executable, "-P", "-c", program], check=True)
+
+
 def test_an_error_in_a_thread_is_told_and_nobody_waits_for_its_passage(nlp: Language) -> None:
     def fail(_: int) -> None:
         raise ZeroDivisionError
@@ -131,7 +172,7 @@ def test_a_reading_that_is_given_up_leaves_the_other_passages_undone(nlp: Langua
 def test_a_short_text_asks_no_other_process(nlp: Language) -> None:
     other = InThisProcess(nlp)
     few = PASSAGES[: shared_parsing.WORTH_A_PROCESS - 1]
-    assert len(list(shared_parsing.parse_all(nlp, few, [other]))) == len(few)
+    assert all(shared_parsing.parse_all(nlp, few, [other]))
     assert not other.begins
 
 
