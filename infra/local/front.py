@@ -47,6 +47,9 @@ PREFLIGHT = b"access-control-request-method"
 
 EMPTY = (b"content-length", b"0")
 
+#: Segments of a path that lead to another one.
+DOTS = {".", ".."}
+
 #: The path whose requests wait without saying so.
 ANALYZE = "/v1/analyze"
 
@@ -85,6 +88,9 @@ class Front:
             await self._answer(scope, receive, _without_body(send) if scope["method"] == "HEAD" else send)
 
     async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
+        if not DOTS.isdisjoint(_raw_path(scope).split("/")):  # they would be followed out of the API into the emulator
+            await _tell_nothing_there(send)
+            return
         try:
             body = await _read(receive)
         except BodyTooLarge:
@@ -109,7 +115,7 @@ class Front:
             )
 
     async def _pass_on(self, scope: Message, body: bytes, send: Send) -> None:
-        path = scope["raw_path"].decode("latin-1")
+        path = _raw_path(scope)
         query = scope["query_string"].decode("latin-1")
         url = f"{self.emulator}/_aws/execute-api/{self.api_id}/$default{path}{'?' if query else ''}{query}"
         places, headers = self._place(path, _forwarded(scope))
@@ -156,11 +162,20 @@ async def _tell_methods(path: str, send: Send) -> None:
     from functions.api.routes import api
 
     if not (methods := api.methods(path)):
-        await _refuse(send, HTTPStatus.NOT_FOUND, "There is nothing at this path. GET /docs lists what there is.")
+        await _tell_nothing_there(send)
         return
     headers = [(b"allow", ", ".join(methods).encode())]
     await send({"type": "http.response.start", "status": HTTPStatus.NO_CONTENT.value, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _tell_nothing_there(send: Send) -> None:
+    await _refuse(send, HTTPStatus.NOT_FOUND, "There is nothing at this path. GET /docs lists what there is.")
+
+
+def _raw_path(scope: Message) -> str:
+    path: bytes = scope["raw_path"]
+    return path.decode("latin-1")
 
 
 def _without_body(send: Send) -> Send:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import httpx
 import pytest
 
-from infra.local.front import BODY_LIMIT, Front
+from infra.local.front import BODY_LIMIT, Front, Message, Receive, Send
 
 EMULATOR = "http://127.0.0.1:4566"
 OBJECT = f"{EMULATOR}/books/results/1/result.json.gz?X-Amz-Signature=abc"
@@ -29,13 +29,21 @@ def ask(
     path: str = "/v1/jobs",
     headers: Mapping[str, str] = PLAIN,
     content: bytes | None = None,
+    raw_path: str | None = None,
 ) -> httpx.Response:
-    """Send one request to a front over that emulator and return the answer as it came, not decoded."""
+    """Send one request to a front over that emulator and return the answer as it came, not decoded.
+
+    `raw_path` stands in the request's line in place of what the client makes of `path`.
+    """
 
     async def exchange() -> httpx.Response:
         upstream = httpx.AsyncClient(transport=httpx.MockTransport(emulator))
         front = Front(EMULATOR, "ab12", upstream)
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url="http://localhost:8000") as client:
+
+        async def server(scope: Message, receive: Receive, send: Send) -> None:
+            await front(scope if raw_path is None else {**scope, "raw_path": raw_path.encode()}, receive, send)
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(server), base_url="http://localhost:8000") as client:
             return await client.request(method, path, headers=headers, content=content)
 
     return asyncio.run(exchange())
@@ -72,6 +80,21 @@ def test_a_request_reaches_the_api_as_it_is() -> None:
     assert request.headers["x-forwarded-proto"] == "http"
     assert "te" not in request.headers
     assert (answer.status_code, answer.headers["etag"], answer.json()) == (201, "7", {"job_id": "1"})
+
+
+@pytest.mark.parametrize("path", ["/../../../../_ministack/health", "/v1/..", "/v1/./jobs", "http://localhost/../.."])
+def test_no_path_leads_out_of_the_api_into_the_emulator(path: str) -> None:
+    answer = ask(lambda request: pytest.fail(f"it was passed on to {request.url}"), raw_path=path)
+    assert (answer.status_code, list(answer.json())) == (404, ["detail"])
+
+
+def test_dots_that_are_encoded_or_in_the_query_lead_nowhere() -> None:
+    def emulator(request: httpx.Request) -> httpx.Response:
+        assert request.url.raw_path.startswith(b"/_aws/execute-api/ab12/$default/v1/")
+        return says(404)
+
+    assert ask(emulator, raw_path="/v1/%2e%2e/..%2f..%2f_ministack/health").status_code == 404
+    assert ask(emulator, "GET", "/v1/jobs?next=/../..").status_code == 404
 
 
 def test_a_body_as_large_as_the_gateway_takes_passes() -> None:
