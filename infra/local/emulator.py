@@ -10,8 +10,8 @@ import httpx
 from infra.local.answers import answers
 from infra.local.errors import EmulatorFailed
 
-#: The module that is run; `python -m ministack`.
-MODULE = "ministack"
+#: The module that is run, `python -m`.
+MODULE = "infra.local.guarded_emulator"
 
 #: How long a start may take before it is given up, in seconds; a busy machine takes 3.
 START_TIMEOUT = 30.0

@@ -9,12 +9,11 @@ the front supplies what the gateway would and the emulator does not (the limit o
 
 import argparse
 import asyncio
-import json
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, cast
+from typing import cast
 
 import httpx
 from hypercorn.asyncio import serve
@@ -22,10 +21,8 @@ from hypercorn.config import Config
 from hypercorn.typing import ASGIFramework
 
 from functions.api.delivery import GZIP, accepts_gzip
+from infra.local.asgi import Message, Receive, Send, refuse
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 #: The largest body that API Gateway lets through, in bytes.
@@ -44,6 +41,9 @@ PREFER = b"prefer"
 
 #: The header by which a browser asks whether a page may ask.
 PREFLIGHT = b"access-control-request-method"
+
+#: The headers by which a browser tells for whom it asks; the emulator answers no page at all.
+OF_PAGES = {b"origin", b"sec-fetch-site"}
 
 EMPTY = (b"content-length", b"0")
 
@@ -94,7 +94,7 @@ class Front:
         try:
             body = await _read(receive)
         except BodyTooLarge:
-            await _refuse(
+            await refuse(
                 send,
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"The request is larger than the {BODY_LIMIT // 2**20} MB that the API takes; "
@@ -107,7 +107,7 @@ class Front:
         try:
             await self._pass_on(scope, body, send)
         except httpx.TransportError:
-            await _refuse(
+            await refuse(
                 send,
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "The service is starting or has lost its emulator. Try again in a moment; `bookjob health` tells more.",
@@ -170,7 +170,7 @@ async def _tell_methods(path: str, send: Send) -> None:
 
 
 async def _tell_nothing_there(send: Send) -> None:
-    await _refuse(send, HTTPStatus.NOT_FOUND, "There is nothing at this path. GET /docs lists what there is.")
+    await refuse(send, HTTPStatus.NOT_FOUND, "There is nothing at this path. GET /docs lists what there is.")
 
 
 def _raw_path(scope: Message) -> str:
@@ -216,7 +216,8 @@ async def _read(receive: Receive) -> bytes:
 
 def _forwarded(scope: Message) -> Headers:
     """Return the request's headers as API Gateway would pass them on."""
-    kept = [(name, value) for name, value in scope["headers"] if name not in HOP_BY_HOP and name != b"content-length"]
+    dropped = HOP_BY_HOP | OF_PAGES | {b"content-length"}
+    kept = [(name, value) for name, value in scope["headers"] if name not in dropped]
     client = scope["client"][0].encode() if scope.get("client") else b"127.0.0.1"
     return [*kept, (b"x-forwarded-for", client), (b"x-forwarded-proto", b"http")]
 
@@ -224,7 +225,7 @@ def _forwarded(scope: Message) -> Headers:
 async def _relay_object(response: httpx.Response, scope: Message, send: Send) -> None:
     """Answer with a stored object, unpacked on the way to a client that takes no gzip."""
     if not response.is_success:
-        await _refuse(send, HTTPStatus.NOT_FOUND, "The result is not there any more: it has expired or was deleted.")
+        await refuse(send, HTTPStatus.NOT_FOUND, "The result is not there any more: it has expired or was deleted.")
         return
     accepted = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding").decode("latin-1")
     kept, body = [b"content-type", b"content-encoding", b"content-length"], response.aiter_raw()
@@ -247,13 +248,6 @@ async def _relay(status: int, headers: Iterable[tuple[bytes, bytes]], body: Asyn
     async for part in body:
         await send({"type": "http.response.body", "body": part, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
-
-
-async def _refuse(send: Send, status: HTTPStatus, detail: str, *headers: tuple[bytes, bytes]) -> None:
-    body = json.dumps({"detail": detail}).encode()
-    described = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *headers]
-    await send({"type": "http.response.start", "status": status.value, "headers": described})
-    await send({"type": "http.response.body", "body": body})
 
 
 async def run(port: int, emulator: str, api_id: str) -> None:

@@ -16,7 +16,7 @@ from tests.workers import Deployment, emulated
 def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     port = free_port()
     child = Child.start(
-        "emulator", ["ministack"], emulator.environment(port), tmp_path_factory.mktemp("emulator") / "emulator.log"
+        "emulator", [emulator.MODULE], emulator.environment(port), tmp_path_factory.mktemp("emulator") / "emulator.log"
     )
     try:
         emulator.wait_until_ready(port, child)

@@ -43,7 +43,7 @@ def pytest_report_header() -> str:
 @pytest.fixture(scope="session")
 def _emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     home, port = tmp_path_factory.mktemp("emulator"), free_port()
-    child = Child.start("emulator", ["ministack"], emulator.environment(port, scratch=home), home / "emulator.log")
+    child = Child.start("emulator", [emulator.MODULE], emulator.environment(port, scratch=home), home / "emulator.log")
     try:
         emulator.wait_until_ready(port, child)
         yield port

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 import httpx
 import pytest
 
-from infra.local.front import BODY_LIMIT, Front, Message, Receive, Send
+from infra.local.asgi import Message, Receive, Send
+from infra.local.front import BODY_LIMIT, Front
 
 EMULATOR = "http://127.0.0.1:4566"
 OBJECT = f"{EMULATOR}/books/results/1/result.json.gz?X-Amz-Signature=abc"
@@ -80,6 +81,15 @@ def test_a_request_reaches_the_api_as_it_is() -> None:
     assert request.headers["x-forwarded-proto"] == "http"
     assert "te" not in request.headers
     assert (answer.status_code, answer.headers["etag"], answer.json()) == (201, "7", {"job_id": "1"})
+
+
+def test_what_a_page_of_its_own_asks_comes_to_the_emulator_as_a_programs_request() -> None:
+    def emulator(request: httpx.Request) -> httpx.Response:
+        assert {"origin", "sec-fetch-site"}.isdisjoint(request.headers)
+        return says(200)
+
+    page = {"origin": "http://localhost:8000", "sec-fetch-site": "same-origin"}
+    assert ask(emulator, "POST", headers=page).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/../../../../_ministack/health", "/v1/..", "/v1/./jobs", "http://localhost/../.."])
