@@ -22,6 +22,7 @@ from hypercorn.typing import ASGIFramework
 
 from functions.api.delivery import GZIP, accepts_gzip
 from infra.local.asgi import Message, Receive, Send, refuse
+from infra.local.callers import asks_for_this_machine, is_a_page_from_elsewhere
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -39,9 +40,6 @@ HELD = 8
 #: The header by which a request says that it would rather be held than be answered at once.
 PREFER = b"prefer"
 
-#: The header by which a browser asks whether a page may ask.
-PREFLIGHT = b"access-control-request-method"
-
 #: The headers by which a browser tells for whom it asks; the emulator answers no page at all.
 OF_PAGES = {b"origin", b"sec-fetch-site"}
 
@@ -49,6 +47,10 @@ EMPTY = (b"content-length", b"0")
 
 #: Segments of a path that lead to another one.
 DOTS = {".", ".."}
+
+NOTHING_THERE = "There is nothing at this path. GET /docs lists what there is."
+OTHER_NAME = "The local service answers to the names of this machine alone: put localhost in place of the URL's host."
+OTHER_ORIGIN = "The local service answers no web page of another origin. Let the server that it came from ask instead."
 
 #: The path whose requests wait without saying so.
 ANALYZE = "/v1/analyze"
@@ -88,9 +90,6 @@ class Front:
             await self._answer(scope, receive, _without_body(send) if scope["method"] == "HEAD" else send)
 
     async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
-        if not DOTS.isdisjoint(_raw_path(scope).split("/")):  # they would be followed out of the API into the emulator
-            await _tell_nothing_there(send)
-            return
         try:
             body = await _read(receive)
         except BodyTooLarge:
@@ -101,7 +100,10 @@ class Front:
                 "upload the text instead: POST /v1/uploads.",
             )
             return
-        if scope["method"] == "OPTIONS" and not any(name == PREFLIGHT for name, _ in scope["headers"]):
+        if (refusal := _refusal(scope)) is not None:
+            await refuse(send, *refusal)
+            return
+        if scope["method"] == "OPTIONS":
             await _tell_methods(scope["path"], send)
             return
         try:
@@ -156,21 +158,28 @@ class Front:
         return location if is_own else None
 
 
+def _refusal(scope: Message) -> tuple[HTTPStatus, str] | None:
+    """Return the status and the detail of the answer to a request that is not to reach the API."""
+    if not asks_for_this_machine(scope):
+        return HTTPStatus.FORBIDDEN, OTHER_NAME
+    if is_a_page_from_elsewhere(scope):
+        return HTTPStatus.FORBIDDEN, OTHER_ORIGIN
+    if not DOTS.isdisjoint(_raw_path(scope).split("/")):  # they would be followed out of the API into the emulator
+        return HTTPStatus.NOT_FOUND, NOTHING_THERE
+    return None
+
+
 async def _tell_methods(path: str, send: Send) -> None:
     """Answer OPTIONS as the API does; the emulator takes each for a browser's preflight and refuses it."""
     # Imported here, since hardly anybody asks.
     from functions.api.routes import api
 
     if not (methods := api.methods(path)):
-        await _tell_nothing_there(send)
+        await refuse(send, HTTPStatus.NOT_FOUND, NOTHING_THERE)
         return
     headers = [(b"allow", ", ".join(methods).encode())]
     await send({"type": "http.response.start", "status": HTTPStatus.NO_CONTENT.value, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
-
-
-async def _tell_nothing_there(send: Send) -> None:
-    await refuse(send, HTTPStatus.NOT_FOUND, "There is nothing at this path. GET /docs lists what there is.")
 
 
 def _raw_path(scope: Message) -> str:

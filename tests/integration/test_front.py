@@ -1,4 +1,4 @@
-"""A novel's result through the real front and the real emulator: too large for Lambda, and yet it comes inline."""
+"""Through the real front and the real emulator: a novel's result, too large for Lambda, inline; and pages that ask."""
 
 import gzip
 import json
@@ -63,3 +63,13 @@ def test_a_client_that_follows_no_link_gets_a_result_too_large_for_lambda(served
     assert answer.status_code == 200
     assert answer.headers.get("content-encoding", "identity") == accepts
     assert answer.content == served.result
+
+
+def test_a_page_of_the_service_itself_is_answered_and_no_other(served: Served) -> None:
+    own, _, _ = served.url.partition("/v1")
+    for page, status in (own, 200), ("https://evil.example", 403), ("null", 403):
+        assert httpx.get(f"{own}/v1/jobs", headers={"origin": page}, timeout=60).status_code == status
+
+
+def test_whoever_asks_the_front_by_the_name_of_another_machine_is_refused(served: Served) -> None:
+    assert httpx.get(served.url, headers={"host": "evil.example"}, timeout=60).status_code == 403
