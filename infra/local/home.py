@@ -13,6 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
@@ -26,6 +27,9 @@ from infra.local.processes import Identity
 from infra.local.template import PROJECT
 
 _Model = TypeVar("_Model", bound=BaseModel)
+
+#: The permissions of a folder that nobody but its owner is to look into.
+OWNER_ONLY = 0o700
 
 
 class Running(BaseModel):
@@ -86,7 +90,7 @@ class Home:
         """Return the empty folder for what the emulator unpacks while it runs."""
         scratch = self.path / "scratch"
         shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir(exist_ok=True)
+        _make_private(scratch)
         return scratch
 
     def log(self, name: str) -> Path:
@@ -94,10 +98,14 @@ class Home:
         return self.path / "logs" / f"{name}.log"
 
     def prepare(self) -> None:
-        """Make the folder; raises FolderNotWritable."""
+        """Make the folder; raises FolderNotWritable.
+
+        One that stands may be anybody's, so only what is made in it is closed to others.
+        """
         try:
-            for folder in (self.path, self.state, self.path / "logs"):
-                folder.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
+            for folder in (self.state, self.path / "logs"):
+                _make_private(folder)
             (self.path / "lock").touch()
         except OSError as error:
             raise FolderNotWritable(self.path, error.strerror or str(error)) from error
@@ -142,9 +150,16 @@ class Home:
         """Move a damaged state out of the way and return where it is now."""
         aside = self.path / f"state-damaged-{time.strftime('%Y%m%dT%H%M%S')}"
         self.state.rename(aside)
-        self.state.mkdir()
+        _make_private(self.state)
         self.note_deployment(None)
         return aside
+
+
+def _make_private(folder: Path) -> None:
+    """Make the folder one that its owner alone can look into, be it there already: it holds books and secrets."""
+    folder.mkdir(mode=OWNER_ONLY, exist_ok=True)
+    with suppress(PermissionError):  # of a file system that knows no permissions
+        folder.chmod(OWNER_ONLY)
 
 
 def _read(path: Path, model: type[_Model]) -> _Model | None:
