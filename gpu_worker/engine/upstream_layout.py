@@ -5,7 +5,6 @@ looks for the base encoder under the rest of that name, in the working directory
 """
 
 import json
-import pickle
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -191,11 +190,12 @@ def _write_base(folder: Path, encoder: Mapping[str, Tensor], shape: EncoderShape
 def _read_checkpoint(path: Path) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        reason = str(error).partition("\n")[0]
-        raise PackError(f"{path} cannot be read as a checkpoint of tensors alone: {reason}") from error
+    except OSError as error:
+        raise PackError(f"{path.name} cannot be read: {error.strerror or error}") from error
+    except Exception as error:  # of whatever kind: bytes that are no pickle lead torch's reader anywhere
+        raise PackError(f"{path.name} cannot be read as a checkpoint of tensors alone") from error
     if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        raise PackError(f"{path} cannot be read as a checkpoint of tensors alone: it holds something else")
+        raise PackError(f"{path.name} cannot be read as a checkpoint of tensors alone: it holds something else")
     return {key: tensor.float() for key, tensor in state.items() if key not in _UNUSED}
 
 

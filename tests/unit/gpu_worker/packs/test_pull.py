@@ -92,11 +92,14 @@ def test_a_list_of_checksums_decides_what_is_taken(store: PackStore, files: File
     assert find("small", store.folder) is None
 
 
-def test_a_file_that_is_no_model_is_refused_and_fetched_anew_the_next_time(store: PackStore, files: Files) -> None:
+@pytest.mark.parametrize("page", [b"<html>The site is being moved.</html>", b"error: busy, come again", b"hello"])
+def test_a_file_that_is_no_model_is_refused_and_fetched_anew_the_next_time(
+    store: PackStore, files: Files, page: bytes
+) -> None:
     name = TINY.files[Model.COREF]
     content = files.content[name]
-    files.content[name] = b"<html>The site is being moved.</html>"
-    with pytest.raises(PackError, match="tensors alone"):
+    files.content[name] = page
+    with pytest.raises(PackError, match=f"^{name} cannot be read as a checkpoint of tensors alone$"):
         fetch(store, files)
     assert find("small", store.folder) is None
     files.content[name] = content
