@@ -71,9 +71,9 @@ def _persist(download: "_Download", sleep: Callable[[float], None]) -> None:
             return download.receive()
         except httpx.InvalidURL as error:
             raise DownloadFailed(f"{download.url} is no address: {error}") from error
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             failures = 1 if download.here > before else failures + 1
-            if failures == _TRIES or isinstance(error, httpx.UnsupportedProtocol):
+            if failures == _TRIES or isinstance(error, (httpx.UnsupportedProtocol, httpx.TooManyRedirects)):
                 reason = str(error) or type(error).__name__
                 raise DownloadFailed(f"{download.url} cannot be fetched: {reason}") from error
             sleep(_PAUSE * 2 ** (failures - 1))
@@ -97,7 +97,7 @@ class _Download:
         return self.file.tell()
 
     def receive(self) -> None:
-        """Receive what is missing; raises DownloadFailed, and httpx's TransportError when the connection broke."""
+        """Receive what is missing; raises DownloadFailed, and httpx's RequestError when the connection broke."""
         with self.http.stream("GET", self.url, headers=self._headers()) as answer:
             match answer.status_code:
                 case httpx.codes.OK:

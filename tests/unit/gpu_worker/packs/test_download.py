@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from gpu_worker.packs import download
@@ -105,6 +106,17 @@ def test_an_address_that_leads_nowhere_is_told(fetch: Fetching, url: str) -> Non
     fetch.url = url
     with pytest.raises(DownloadFailed, match=r"cannot be fetched|is no address"):
         fetch()
+
+
+def test_an_address_that_leads_in_a_circle_is_told_at_once(tmp_path: Path) -> None:
+    circle = httpx.MockTransport(lambda asked: httpx.Response(302, headers={"Location": str(asked.url)}))
+    waits: list[float] = []
+    with (
+        httpx.Client(transport=circle, follow_redirects=True) as http,
+        pytest.raises(DownloadFailed, match=r"http://round\.example cannot be fetched: .*redirects"),
+    ):
+        download.fetch(http, "http://round.example", tmp_path / "a.model", lambda *_: None, waits.append)
+    assert waits == []
 
 
 def test_two_downloads_of_one_file_do_not_mix(fetch: Fetching) -> None:
