@@ -111,9 +111,13 @@ def _install(published: Published, files: Mapping[Model, Path], sums: Mapping[st
     draft = place.with_name(f".{place.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
-    checksums.write(draft / RECORD, sums)
-    _convert(published, files, draft)
-    load_pack(draft, "cpu")
+    try:
+        checksums.write(draft / RECORD, sums)
+        _convert(published, files, draft)
+        load_pack(draft, "cpu")
+    except BaseException:  # Ctrl-C too: it may be a gigabyte, which a full disk needs
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
     shutil.rmtree(place, ignore_errors=True)
     draft.rename(place)
 

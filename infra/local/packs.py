@@ -64,13 +64,15 @@ def export(pack: Installed, folder: Path) -> list[Path]:
 
     Raises PackRefused and FolderNotWritable.
     """
+    from safetensors import SafetensorError
+
     from gpu_worker.engine.pack import load_pack
     from gpu_worker.engine.upstream_layout import export as write
 
     loaded = _loaded(pack, load_pack)
     try:
         return list(write(loaded, folder).values())
-    except (OSError, RuntimeError) as error:  # the latter is torch's, for a full disk
+    except (OSError, RuntimeError, SafetensorError) as error:  # the latter two are the writers', for a full disk
         raise FolderNotWritable(folder, str(error), "Make room there, or name another with --upstream.") from error
 
 

@@ -99,6 +99,16 @@ def test_an_export_to_where_nothing_can_be_written_is_told(packs: Command, tmp_p
     assert "Make room there, or name another with --upstream." in refused.stderr
 
 
+def test_an_export_that_fills_the_disk_with_a_base_encoder_is_told(
+    packs: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("torch.save", lambda _, path: path.touch())
+    with disk_with_room_for(1_000_000):
+        refused = packs("export", "mini", "--upstream", tmp_path / "full")
+    assert refused.exit_code == ExitCode.USAGE
+    assert "Make room there, or name another with --upstream." in refused.stderr
+
+
 def test_a_pull_that_fills_the_disk_is_told_and_leaves_no_pack(
     packs: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -108,7 +118,7 @@ def test_a_pull_that_fills_the_disk_is_told_and_leaves_no_pack(
         refused = packs("pull", "small", "--from", models)
     assert refused.exit_code == ExitCode.USAGE
     assert "packs cannot be written to" in refused.stderr
-    assert not (tmp_path / "home" / "packs" / "small").exists()
+    assert list((tmp_path / "home" / "packs").iterdir()) == []
 
 
 def test_a_home_that_is_a_file_has_the_bundled_pack_and_takes_no_other(packs: Command, tmp_path: Path) -> None:
