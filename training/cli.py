@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 import typer
@@ -92,7 +92,7 @@ def pack(
 def score(
     folder: Annotated[Path, typer.Argument(help="The pack's folder.")],
     data: DataFolder = _DATA,
-    split: Annotated[str, typer.Option(help="dev or test.")] = "dev",
+    split: Annotated[Literal["dev", "test"], typer.Option(help="Which texts to score on.")] = "dev",
 ) -> None:
     """Score any pack on a split, as the run does."""
     scores = evaluation.evaluate(load_pack(folder), _read(data, split))

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
@@ -76,7 +77,7 @@ class Foundation:
             )
             names = layout.encoder(shape, config["vocab_size"])
             known = {name: weights[name] for name in names}
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, KeyError, ValueError, SafetensorError) as error:
             raise DataError(f"{folder} does not hold the encoder that training begins with: {error}") from error
         words = known.pop(_WORDS)
         return cls(shape, tag_sets, {piece: index for index, piece in enumerate(pieces) if piece}, words, known)

@@ -5,6 +5,7 @@
 """
 
 import gzip
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,9 +56,9 @@ def read_split(folder: Path, split: str) -> list[BrownText]:
             for line in file:
                 name, *words = line.rstrip("\n").split("\t")
                 sentences.setdefault(name, []).append([word.split(" ") for word in words])
-    except OSError as error:
+        return [_text(name, sentences[name]) for name in sorted(sentences) if _split_of(name) == split]
+    except (OSError, EOFError, zlib.error, ValueError, IndexError) as error:
         raise DataError(f"{folder} does not hold SemCor: {error}") from error
-    return [_text(name, sentences[name]) for name in sorted(sentences) if _split_of(name) == split]
 
 
 def _split_of(name: str) -> str:

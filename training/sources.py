@@ -12,6 +12,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -136,7 +137,7 @@ def _members(repository: Repository, host: str) -> Iterator[tuple[str, bytes]]:
                     content = files.extractfile(member) if member.isfile() else None
                     if content is not None:
                         yield member.name.partition("/")[2], content.read()
-        except tarfile.TarError as error:
+        except (tarfile.TarError, EOFError, zlib.error) as error:
             raise DataError(f"{repository.url(host)} did not give an archive: {error}") from error
 
 
@@ -157,7 +158,7 @@ def _semcor_is_right(folder: Path) -> bool:
                 name, *words = line.rstrip("\n").split("\t")
                 parts = (word.split(" ") for word in words)
                 digest.update("\t".join([name, *(f"{part[0]} {part[2]}" for part in parts)]).encode() + b"\n")
-    except (OSError, EOFError, ValueError, IndexError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, IndexError) as error:
         raise DataError(f"{path} is damaged ({error}): remove it, and it is made anew") from error
     return digest.hexdigest() == _SEMCOR
 

@@ -137,6 +137,7 @@ class Trainer:
     def _resume(self) -> None:
         saved = self._checkpoint.load(self._recipe)
         if saved is None:
+            self.save()  # so that a folder that cannot be written is told of before the training, not after
             return
         self._state = saved.state
         with torch.no_grad():

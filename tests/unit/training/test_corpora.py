@@ -75,3 +75,17 @@ def test_brown_texts_go_to_the_split_of_their_name(tmp_path: Path) -> None:
 def test_the_splits_of_brown_texts_share_no_text() -> None:
     assert (len(semcor.DEV), len(semcor.TEST)) == (10, 18)
     assert semcor.DEV.isdisjoint(semcor.TEST)
+
+
+WHOLE = gzip.compress(b"br-a01\tNew PROPN O\tYork PROPN O\n" * 20)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [WHOLE[:-12], WHOLE[:10] + b"\xff" * 20, gzip.compress(b"br-a01\tNew PROPN\n"), gzip.compress(b"\xff\n")],
+    ids=["cut", "garbage", "two fields", "no UTF-8"],
+)
+def test_a_damaged_semcor_is_told(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "semcor.tsv.gz").write_bytes(content)
+    with pytest.raises(DataError, match="does not hold SemCor"):
+        semcor.read_split(tmp_path, "train")

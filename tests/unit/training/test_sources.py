@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.serving import in_background
@@ -112,3 +113,27 @@ def test_a_file_that_is_not_the_pinned_one_is_refused(
 def test_a_host_that_does_not_answer_says_what_else_can_be_done(host: str, encoder: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="name a folder that has it"):
         sources.prepare(tmp_path, encoder, lambda _: None, f"{host}/nowhere")
+
+
+def test_a_semcor_of_other_tags_is_fetched_anew_and_a_damaged_one_told(
+    host: str, encoder: Path, tmp_path: Path
+) -> None:
+    sources.prepare(tmp_path, encoder, lambda _: None, host)
+    semcor, said = tmp_path / "semcor" / "semcor.tsv.gz", list[str]()
+    whole = semcor.read_bytes()
+    semcor.write_bytes(gzip.compress(b"br-a01\tThe DET B-noun.act\n"))
+    sources.prepare(tmp_path, encoder, said.append, host)
+    assert len(said) == 1
+    for damaged in (whole[:-12], whole[:30] + b"\xff" * 40):
+        semcor.write_bytes(damaged)
+        with pytest.raises(DataError, match="is damaged"):
+            sources.prepare(tmp_path, encoder, lambda _: None, host)
+
+
+def test_an_archive_that_ends_too_early_is_told(
+    host: str, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = httpx.Response.iter_bytes
+    monkeypatch.setattr(httpx.Response, "iter_bytes", lambda self: iter([b"".join(stream(self))[:-40]]))
+    with pytest.raises(DataError, match="did not give an archive"):
+        sources.prepare(tmp_path, encoder, lambda _: None, host)

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from tests.unit.training import tiny
+from training import evaluation
 from training.checkpoint import Checkpoint
 from training.errors import CheckpointError
 from training.evaluation import Scores
@@ -94,6 +95,66 @@ def test_a_damaged_checkpoint_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "last.pt").write_bytes(b"not a checkpoint")
     with pytest.raises(CheckpointError, match="remove it"):
         trainer(tmp_path)
+
+
+def test_a_checkpoint_of_whatever_other_bytes_says_what_to_do(tmp_path: Path) -> None:
+    for content in (b"error: busy, come again", b"hello", b""):
+        (tmp_path / "last.pt").write_bytes(content)
+        with pytest.raises(CheckpointError, match="remove it"):
+            Checkpoint(tmp_path).story()
+    torch.save({"other": 1}, tmp_path / "last.pt")
+    with pytest.raises(CheckpointError, match="remove it"):
+        Checkpoint(tmp_path).load(RECIPE)
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = trainer(tmp_path)
+
+    def full_disk(_: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise RuntimeError("enforce fail")
+
+    monkeypatch.setattr(torch, "save", full_disk)
+    with pytest.raises(CheckpointError, match="make room"):
+        stopped.save()
+    assert [path.name for path in tmp_path.iterdir()] == ["last.pt"]
+    assert Checkpoint(tmp_path).load(RECIPE) is not None
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_training(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        trainer(tmp_path / "file")
+
+
+def test_a_folder_without_a_run_says_to_train_first_and_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="train first"):
+        Checkpoint(tmp_path / "none").story()
+    assert not (tmp_path / "none").exists()
+
+
+def test_damaged_best_weights_are_told(tmp_path: Path) -> None:
+    (tmp_path / "best.safetensors").write_bytes(b"damaged")
+    with pytest.raises(CheckpointError, match="is damaged"):
+        Checkpoint(tmp_path).load_best()
+
+
+def test_the_averaged_weights_with_the_best_scores_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    merits = iter([1.0, 3.0, 2.0])
+    monkeypatch.setattr(evaluation, "evaluate", lambda *_: {})
+    monkeypatch.setattr(evaluation, "headline", lambda _: {"all": next(merits)})
+
+    asked: list[Tensor] = []
+    name = "speaker.fc.weight"
+    training = trainer(tmp_path)
+    monkeypatch.setattr(training._builder, "pack", lambda weights: asked.append(weights[name].detach().clone()))
+    training.run(EVERY_STEP, ignore, ignore)
+    assert Checkpoint(tmp_path).story()[1].best_step == 6
+    assert torch.equal(Checkpoint(tmp_path).load_best()[name], asked[1])
+    assert torch.equal(final(tmp_path)[f"averaged {name}"], asked[2])
+    assert not torch.equal(final(tmp_path)[name], asked[2])
 
 
 def test_weights_are_kept_only_once_there_are_scores(tmp_path: Path) -> None:
