@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -15,7 +16,7 @@ from gpu_worker.engine.manifest import Manifest, Source
 from gpu_worker.engine.pack import load_pack
 from gpu_worker.engine.upstream_layout import write_pack
 from training import calibration, evaluation
-from training.checkpoint import State
+from training.checkpoint import State, saving_into
 from training.evaluation import Scores, Split
 from training.networks import Foundation, Weights, pack_weights
 from training.recipe import Recipe
@@ -68,21 +69,29 @@ def write(
 ) -> Scores:
     """Write the pack into `folder`: calibrated on `dev` and scored on both as it is read back.
 
-    Returns the scores on `test`.
+    It is made in a draft beside the folder, so that one that was broken off leaves the pack that is there. Returns the
+    scores on `test`; raises `CheckpointError` where the pack cannot be written.
     """
+    folder = folder.resolve()
+    draft = folder.with_name(f".{folder.name}.draft")
     stored = quantised(pack_weights(foundation, weights))
     manifest = foundation.manifest().model_copy(
         update={"version": VERSION, "licence": _LICENCE, "attribution": _SOURCES, "caveats": _CAVEATS}
     )
-    write_pack(folder, manifest, stored, vocabulary)
-    shift = calibration.event_shift(folder, dev.novels)
+    with saving_into(folder):
+        shutil.rmtree(draft, ignore_errors=True)
+        write_pack(draft, manifest, stored, vocabulary)
+    shift = calibration.event_shift(draft, dev.novels)
     stored = calibration.shifted(stored, shift)
-    write_pack(folder, manifest, stored, folder / vocabulary.name)
-    pack = load_pack(folder, "cpu")
-    _write_story(folder / STORY, recipe, state, shift, evaluation.evaluate(pack, dev))
-    scores = evaluation.evaluate(pack, test)
+    with saving_into(folder):
+        write_pack(draft, manifest, stored, draft / vocabulary.name)
+    pack = load_pack(draft, "cpu")
+    on_dev, scores = evaluation.evaluate(pack, dev), evaluation.evaluate(pack, test)
     scored: Manifest = manifest.model_copy(update={"scores": scores})
-    write_pack(folder, scored, stored, folder / vocabulary.name, beside=(STORY,))
+    with saving_into(folder):
+        _write_story(draft / STORY, recipe, state, shift, on_dev)
+        write_pack(draft, scored, stored, draft / vocabulary.name, beside=(STORY,))
+        _move(draft, folder)
     return scores
 
 
@@ -99,6 +108,17 @@ def quantised(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         else:
             stored[name] = tensor.half()
     return stored
+
+
+def _move(draft: Path, folder: Path) -> None:
+    """Put the draft's files in place of the folder's; a mixture of both, or other files in it, do no harm.
+
+    The manifest's digests give away a mixture, and the folder is whatever the caller named.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in draft.iterdir():
+        file.replace(folder / file.name)
+    draft.rmdir()
 
 
 def _write_story(path: Path, recipe: Recipe, state: State, event_shift: float, dev: Scores) -> None:
