@@ -1,7 +1,7 @@
 """Lists of SHA-256 in the form of `sha256sum`: upstream publishes none, so the first download is recorded in one."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gpu_worker.packs.errors import ChecksumMismatch
@@ -26,10 +26,15 @@ def write(path: Path, sums: Mapping[str, str]) -> None:
     path.write_text("".join(f"{sums[name]}  {name}\n" for name in sorted(sums)), encoding="utf-8")
 
 
-def compare(found: Mapping[str, str], expected: Mapping[str, str], source: Path) -> None:
-    """Raise ChecksumMismatch where a file's SHA-256 is not that of the list `source`, or is not in it."""
-    for name, sha256 in found.items():
+def require(names: Iterable[str], expected: Mapping[str, str], source: Path) -> None:
+    """Raise ChecksumMismatch where a file is not in the list `source`, which can be told before it is fetched."""
+    for name in names:
         if name not in expected:
             raise ChecksumMismatch(f"{source} has no checksum for {name}")
+
+
+def compare(found: Mapping[str, str], expected: Mapping[str, str], source: Path) -> None:
+    """Raise ChecksumMismatch where a file's SHA-256 is not that of the list `source`, which has all of them."""
+    for name, sha256 in found.items():
         if sha256 != expected[name]:
             raise ChecksumMismatch(f"{name} has SHA-256 {sha256}, but {source} has {expected[name]}")

@@ -47,14 +47,16 @@ def pull(
     """Make a pack of upstream's files, downloaded from `address` or found in the folder `source`.
 
     The files are checked against the list of SHA-256 `expected`, else against the one that an earlier pull recorded,
-    else they are recorded. A download that was interrupted goes on where it stopped. The pack appears whole or not at
-    all. Raises DownloadFailed, ChecksumMismatch, and `PackError` for files that are not upstream's models.
+    else they are recorded. A download that was interrupted goes on where it stopped; a file that the list refuses is
+    fetched anew by the next pull. The pack appears whole or not at all. Raises DownloadFailed, ChecksumMismatch, and `PackError` for files that are not upstream's models.
     """
     store.folder.mkdir(parents=True, exist_ok=True)
     place = store.folder / published.name
     recorded = place / RECORD
     expected = expected or (recorded if recorded.exists() else None)
     known = checksums.read(expected) if expected else {}
+    if expected is not None:
+        checksums.require(published.files.values(), known, expected)
     arrivals = store.folder / f".{published.name}.download"
     if source is None:
         _download(published, address, arrivals, report)
@@ -62,9 +64,10 @@ def pull(
     try:
         sums = _checked(files, known, expected)
         _install(published, files, sums, place)
-    except (ChecksumMismatch, PackError):
+    except (ChecksumMismatch, PackError) as error:
         # What is not what was meant would be refused by every later pull too.
-        shutil.rmtree(arrivals, ignore_errors=True)
+        if source is None:
+            _drop(files, known if isinstance(error, ChecksumMismatch) else {})
         raise
     shutil.rmtree(arrivals, ignore_errors=True)
     return Pulled(place, sums, expected)
@@ -104,6 +107,13 @@ def _checked(files: Mapping[Model, Path], known: Mapping[str, str], expected: Pa
     if expected is not None:
         checksums.compare(sums, known, expected)
     return sums
+
+
+def _drop(files: Mapping[Model, Path], known: Mapping[str, str]) -> None:
+    """Remove what was downloaded, but for the files that the list `known` vouches for."""
+    for path in files.values():
+        if describe_file(path).sha256 != known.get(path.name):
+            path.unlink()
 
 
 def _install(published: Published, files: Mapping[Model, Path], sums: Mapping[str, str], place: Path) -> None:

@@ -84,8 +84,10 @@ def test_a_list_of_checksums_decides_what_is_taken(store: PackStore, files: File
     with pytest.raises(ChecksumMismatch, match="has SHA-256"):
         fetch(store, files, expected=listed)
     listed.write_text(f"{'0' * 64} *another.model\n")
+    files.asked.clear()
     with pytest.raises(ChecksumMismatch, match="has no checksum for entities"):
         fetch(store, files, expected=listed)
+    assert files.asked == []
     listed.write_text("sha256 of the files\n")
     with pytest.raises(ChecksumMismatch, match="is no list of checksums"):
         fetch(store, files, expected=listed)
@@ -104,6 +106,37 @@ def test_a_file_that_is_no_model_is_refused_and_fetched_anew_the_next_time(
     assert find("small", store.folder) is None
     files.content[name] = content
     assert fetch(store, files).folder == find("small", store.folder)
+
+
+def test_of_files_that_a_list_refuses_in_part_the_others_are_not_fetched_again(
+    store: PackStore, files: Files, tmp_path: Path
+) -> None:
+    listed, name = tmp_path / "SHA256SUMS", TINY.files[Model.COREF]
+    listed.write_text("".join(f"{hashlib.sha256(text).hexdigest()}  {file}\n" for file, text in files.content.items()))
+    content = files.content[name]
+    files.content[name] = content + b"more"
+    with pytest.raises(ChecksumMismatch, match=f"{name} has SHA-256"):
+        fetch(store, files, expected=listed)
+    files.content[name] = content
+    files.asked.clear()
+    fetch(store, files, expected=listed)
+    assert [asked for asked, _, _ in files.asked] == [name]
+
+
+def test_a_damaged_folder_costs_no_download_that_was_interrupted(
+    store: PackStore, files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "_PAUSE", 0)
+    files.breaks = [100_000, 0, 0, 0]
+    with pytest.raises(DownloadFailed):
+        fetch(store, files)
+    for name in TINY.files.values():
+        (tmp_path / name).write_bytes(b"damaged")
+    with pytest.raises(PackError):
+        fetch(store, files, source=tmp_path)
+    files.asked.clear()
+    fetch(store, files)
+    assert files.asked[0][:2] == (TINY.files[Model.TAGGER], "bytes=100000-")
 
 
 def test_a_server_that_gives_up_loses_nothing_that_arrived(
