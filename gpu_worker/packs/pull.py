@@ -48,7 +48,9 @@ def pull(
 
     The files are checked against the list of SHA-256 `expected`, else against the one that an earlier pull recorded,
     else they are recorded. A download that was interrupted goes on where it stopped; a file that the list refuses is
-    fetched anew by the next pull. The pack appears whole or not at all. Raises DownloadFailed, ChecksumMismatch, and `PackError` for files that are not upstream's models.
+    fetched anew by the next pull. The pack appears whole or not at all.
+
+    Raises DownloadFailed, ChecksumMismatch, and `PackError` for files that are not upstream's models.
     """
     store.folder.mkdir(parents=True, exist_ok=True)
     place = store.folder / published.name
