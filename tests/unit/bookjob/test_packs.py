@@ -176,4 +176,4 @@ def test_without_the_models_libraries_a_command_says_what_to_install(
     monkeypatch.setitem(sys.modules, "torch", None)
     refused = packs("verify", "mini")
     assert refused.exit_code == ExitCode.UNREACHABLE
-    assert "torch is not installed, which this command needs: run `make setup`." in refused.stderr
+    assert "torch is not installed, which this command needs beside the client. Run `make setup`" in refused.stderr
