@@ -34,7 +34,11 @@ TASKS_NEED_TASKS: list[JsonDict] = [
 
 # A job's record carries its options wherever it goes, and its callback carries the record: each part is bounded.
 Pronoun = Annotated[StrictStr, Field(min_length=1, max_length=40)]
-GenderCategory = Annotated[tuple[Pronoun, ...], Field(min_length=1, max_length=20)]
+# A list is refused for its first wrong element: to tell of a million of them took gigabytes.
+GenderCategory = Annotated[tuple[Pronoun, ...], Field(min_length=1, max_length=20, fail_fast=True)]
+
+#: With more options than there are, give or take misspelt ones, the request is refused before it is told of each.
+_MOST_OPTIONS = 20
 
 
 class RequestOptions(BaseModel):
@@ -44,15 +48,22 @@ class RequestOptions(BaseModel):
 
     pronominal_coref_only: StrictBool = True
     referential_gender_cats: tuple[GenderCategory, ...] | None = Field(
-        default=None, min_length=1, max_length=20, json_schema_extra={"uniqueItems": True}
+        default=None, min_length=1, max_length=20, fail_fast=True, json_schema_extra={"uniqueItems": True}
     )
     compat: StrictBool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few(cls, options: object) -> object:
+        if isinstance(options, dict) and len(options) > _MOST_OPTIONS:
+            raise ValueError(f"options: {len(options)} are too many; leave out what is no option")
+        return options
 
     @field_validator("referential_gender_cats")
     @classmethod
     def _each_once(cls, categories: tuple[GenderCategory, ...] | None) -> tuple[GenderCategory, ...] | None:
         for (first, category), (second, other) in combinations(enumerate(categories or ()), 2):
-            if category == other:
+            if "/".join(category) == "/".join(other):  # the name under which a category stands in the results
                 raise ValueError(f"options.referential_gender_cats: {first} and {second} are the same; leave one out")
         return categories
 
@@ -69,7 +80,7 @@ class JobRequest(BaseModel):
     book_id: StrictStr | None = Field(default=None, min_length=1, max_length=256)
     model: ModelName = "small"
     custom_model_path: StrictStr | None = Field(default=None, min_length=1, max_length=1024)
-    pipeline: tuple[TaskName, ...] = Field(default=TASKS, min_length=1, max_length=len(TASKS))
+    pipeline: tuple[TaskName, ...] = Field(default=TASKS, min_length=1, max_length=len(TASKS), fail_fast=True)
     options: RequestOptions = RequestOptions()
     callback_url: StrictStr | None = Field(
         default=None, min_length=1, max_length=LONGEST_URL, description="Where to POST how the job ended, by HTTPS."

@@ -28,12 +28,11 @@ def test_every_number_of_a_constraint_is_in_its_sentence() -> None:
     assert sentence(Query, {"limit": "x"}) == "limit: must be a whole number"
 
 
-def test_of_a_list_and_its_element_only_the_element_is_said_to_be_wrong() -> None:
+def test_of_a_list_only_its_first_wrong_element_is_said_to_be_wrong() -> None:
     empty = sentence(Submission, {"text": "A", "options": {"referential_gender_cats": [[]]}})
     assert empty == "options.referential_gender_cats.0: must have at least 1 element(s)"
     two = sentence(Submission, {"text": "A", "options": {"referential_gender_cats": [[1], [2]]}})
-    assert two.count(";") == 1
-    assert two.count("must be a string") == 2
+    assert two == "options.referential_gender_cats.0.0: must be a string"
 
 
 def test_a_field_of_a_callers_own_naming_is_quoted_only_in_part() -> None:

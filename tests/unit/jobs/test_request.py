@@ -45,6 +45,7 @@ def test_a_pipeline_is_put_in_one_order_and_loses_its_doubles() -> None:
         (cats(["he"] * 21), "at most 20 items"),
         (cats(*([str(n)] for n in range(21))), "at most 20 items"),
         (cats(["he"], ["she"], ["he"]), "0 and 2 are the same; leave one out"),
+        (cats(["he", "him"], ["he/him"]), "0 and 1 are the same; leave one out"),
         (cats(["\ud800"]), "unicode"),
     ],
 )
@@ -108,6 +109,22 @@ def test_a_deployment_that_was_told_to_puts_another_pack_in_its_place_and_warns(
     told = SETTINGS.model_copy(update={"substitute_pack": "mini"})
     pack, warnings = resolve_pack(JobRequest(model="big"), told)
     assert (pack, warnings) == ("mini", ("model 'big' is not installed here; 'mini' ran in its place",))
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"pipeline": [0] * 50_000},
+        {"options": {"referential_gender_cats": [0] * 50_000}},
+        {"options": {"referential_gender_cats": [[0] * 50_000]}},
+        {"options": {str(number): 0 for number in range(50_000)}},
+    ],
+    ids=["tasks", "categories", "pronouns", "options"],
+)
+def test_a_request_that_is_wrong_in_thousands_of_places_is_told_of_few(request_: dict[str, object]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        JobRequest.model_validate(request_)
+    assert refused.value.error_count() <= 3, "an element and the lists around it"
 
 
 def test_a_custom_pack_is_never_replaced() -> None:
