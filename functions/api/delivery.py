@@ -41,7 +41,7 @@ def deliver(
         text = _unpacked(stored.read())
         if text is not None and _size(common, text) <= RESPONSE_LIMIT:
             return Response(HTTPStatus.OK.value, headers=common, body=text)
-    return _elsewhere(stored)
+    return _elsewhere(stored, headers)
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
@@ -73,7 +73,7 @@ def _unpacked(gzipped: bytes) -> str | None:
     return text.decode() if len(text) <= RESPONSE_LIMIT else None
 
 
-def _elsewhere(stored: StoredObject) -> Response[str]:
+def _elsewhere(stored: StoredObject, headers: Mapping[str, str]) -> Response[str]:
     detail = "It is too large to be sent here; fetch it, gzipped, from the URL in Location (curl: -L --compressed)."
-    headers = {"Location": stored.presign(LINK_SECONDS), "Vary": "Accept-Encoding"}
-    return json_response(Problem(detail=detail), HTTPStatus.SEE_OTHER, headers)
+    where = {"Location": stored.presign(LINK_SECONDS), "Vary": "Accept-Encoding"}
+    return json_response(Problem(detail=detail), HTTPStatus.SEE_OTHER, {**headers, **where})

@@ -38,6 +38,7 @@ CONCURRENCY = 4
 HELD = 8
 
 #: The header by which a request says that it would rather be held than be answered at once.
+POLICY = b"content-security-policy"
 PREFER = b"prefer"
 
 #: The headers by which a browser tells for whom it asks; the emulator answers no page at all.
@@ -130,10 +131,12 @@ class Front:
                     return
             finally:
                 await response.aclose()
+        # What the API says that a page may do holds for the object too, which is answered with from the same origin.
+        policy = [(name, value) for name, value in response.headers.raw if name.lower() == POLICY]
         # Fetched past the API, so that a slow reader holds none of its places.
         response = await self.client.send(httpx.Request("GET", location), stream=True)
         try:
-            await _relay_object(response, scope, send)
+            await _relay_object(response, policy, scope, send)
         finally:
             await response.aclose()
 
@@ -231,7 +234,7 @@ def _forwarded(scope: Message) -> Headers:
     return [*kept, (b"x-forwarded-for", client), (b"x-forwarded-proto", b"http")]
 
 
-async def _relay_object(response: httpx.Response, scope: Message, send: Send) -> None:
+async def _relay_object(response: httpx.Response, policy: Headers, scope: Message, send: Send) -> None:
     """Answer with a stored object, unpacked on the way to a client that takes no gzip."""
     if not response.is_success:
         await refuse(send, HTTPStatus.NOT_FOUND, "The result is not there any more: it has expired or was deleted.")
@@ -241,7 +244,7 @@ async def _relay_object(response: httpx.Response, scope: Message, send: Send) ->
     if response.headers.get("content-encoding") == "gzip" and not accepts_gzip(accepted):
         kept, body = [b"content-type"], _gunzipped(body)
     headers = [(name, value) for name, value in response.headers.raw if name.lower() in kept]
-    await _relay(response.status_code, [*headers, (b"vary", b"Accept-Encoding")], body, send)
+    await _relay(response.status_code, [*headers, *policy, (b"vary", b"Accept-Encoding")], body, send)
 
 
 async def _gunzipped(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

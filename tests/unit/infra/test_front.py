@@ -169,6 +169,16 @@ def test_a_large_result_comes_as_it_is_stored_for_a_client_that_takes_gzip() -> 
     assert answer.content == RESULT  # the client unpacked it
 
 
+def test_a_large_page_is_held_to_what_the_api_lets_it_do() -> None:
+    def held(request: httpx.Request) -> httpx.Response:
+        answer = stored(request)
+        if answer.status_code == 303:
+            answer.headers["Content-Security-Policy"] = "sandbox"
+        return answer
+
+    assert ask(held).headers["content-security-policy"] == "sandbox"
+
+
 def test_a_result_that_has_gone_meanwhile_is_told_in_words() -> None:
     def gone(request: httpx.Request) -> httpx.Response:
         return stored(request) if "execute-api" in request.url.path else says(404, "no such key")
