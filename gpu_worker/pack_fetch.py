@@ -41,7 +41,7 @@ def fetch_pack(client: "S3Client", bucket: str, name: str, shelf: Path) -> Path 
 
     Raises PermanentFailure when the bucket's pack is not what its manifest says, and what boto3 raises.
     """
-    if Path(name).name != name:
+    if not _is_plain(name):
         return None
     try:
         manifest = client.get_object(Bucket=bucket, Key=f"packs/{name}/{MANIFEST}")["Body"].read()
@@ -57,6 +57,11 @@ def fetch_pack(client: "S3Client", bucket: str, name: str, shelf: Path) -> Path 
     return folder
 
 
+def _is_plain(name: str) -> bool:
+    """Tell whether a name leads nowhere but into its folder: `..` is a name to `Path` too."""
+    return bool(name) and not name.startswith(".") and Path(name).name == name
+
+
 def _fetch_files(client: "S3Client", bucket: str, name: str, manifest: bytes, into: Path) -> None:
     try:
         files = _Listing.model_validate_json(manifest).files
@@ -64,7 +69,7 @@ def _fetch_files(client: "S3Client", bucket: str, name: str, manifest: bytes, in
         raise _damaged(name) from error
     into.mkdir()
     for file, expected in files.items():
-        if Path(file).name != file:
+        if not _is_plain(file):
             raise _damaged(name)
         try:
             stored = client.get_object(Bucket=bucket, Key=f"packs/{name}/{file}")

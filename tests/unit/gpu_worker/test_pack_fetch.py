@@ -73,7 +73,7 @@ def test_a_pack_that_the_bucket_has_not_is_none(s3: "S3Client", tmp_path: Path, 
     assert fetch_pack(s3, BUCKET, name, tmp_path) is None
 
 
-@pytest.mark.parametrize("name", ["own/..", "../packs/own"])
+@pytest.mark.parametrize("name", ["own/..", "../packs/own", ".."])
 def test_what_the_bucket_has_under_a_path_is_no_pack(s3: "S3Client", tmp_path: Path, name: str) -> None:
     store(s3, FILES, manifest(FILES), pack=name)
     assert fetch_pack(s3, BUCKET, name, tmp_path) is None
@@ -86,6 +86,7 @@ def test_what_the_bucket_has_under_a_path_is_no_pack(s3: "S3Client", tmp_path: P
         ({"model.safetensors": b"weights"}, manifest(FILES)),
         (FILES, b"{}"),
         ({**FILES, "../escaped": b"x"}, manifest({**FILES, "../escaped": b"x"})),
+        ({**FILES, "..": b"x"}, manifest({**FILES, "..": b"x"})),
     ],
 )
 def test_a_damaged_pack_is_refused_and_not_kept(
