@@ -37,8 +37,9 @@ CONCURRENCY = 4
 #: How many requests may be held at once beside those because they wait for news (`Prefer: wait=20`) or for a result.
 HELD = 8
 
-#: The header by which a request says that it would rather be held than be answered at once.
+#: The header that says what a page may do.
 POLICY = b"content-security-policy"
+#: The header by which a request says that it would rather be held than be answered at once.
 PREFER = b"prefer"
 
 #: The headers by which a browser tells for whom it asks; the emulator answers no page at all.
