@@ -57,7 +57,7 @@ def test_a_text_is_analysed_in_one_go(service: Installation, book: Path) -> None
     book.write_text(TEXT * 100, encoding="utf-8")
     refused = service.bookjob("analyze", str(book))
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert "POST /v1/jobs" in refused.stderr
+    assert "`bookjob run FILE`" in refused.stderr
 
 
 def test_a_program_with_asyncio_reads_a_book(service: Installation, book: Path) -> None:
