@@ -6,6 +6,7 @@ import pytest
 from spacy.language import Language
 
 from gpu_worker.engine import UnreadableText, passages
+from gpu_worker.engine.syntax import Parse, parse_passage
 
 TEXTS = Path("tests/parity/texts")
 
@@ -31,8 +32,9 @@ def test_a_text_without_marks_is_joined_where_whole_passages_are_alike(
     story = Path("examples/the_light_on_corrow_mole.txt").read_text(encoding="utf-8").lower()
     text = " ".join(re.findall(r"[a-z']+", story))[:9_000]
     whole = passages.parse(nlp, text, lambda _: None)
-    monkeypatch.setattr(passages, "PASSAGE", 2_500)
-    monkeypatch.setattr(passages, "OVERLAPS", (200, 500, 2_450))
+    smaller = tuple(overlap // 8 for overlap in passages.OVERLAPS)
+    monkeypatch.setattr(passages, "PASSAGE", passages.PASSAGE // 8)
+    monkeypatch.setattr(passages, "OVERLAPS", smaller)
     assert passages.parse(nlp, text, lambda _: None).says_the_same_as(whole)
 
 
@@ -56,8 +58,16 @@ def test_the_share_that_is_parsed_rises_to_the_whole(nlp: Language, monkeypatch:
 
 def test_marks_without_a_sentence_are_still_read_once(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passages, "PASSAGE", 500)
+    again: list[str] = []
+
+    def parse_again(nlp: Language, passage: str, begin: int) -> Parse:
+        again.append(passage)
+        return parse_passage(nlp, passage, begin)
+
+    monkeypatch.setattr(passages, "parse_passage", parse_again)
     text = "; " * 2_000
     parse = passages.parse(nlp, text, lambda _: None)
+    assert not again, "more of the same has no sentence either"
     assert parse.onsets.tolist() == list(range(0, len(text), 2))
     assert ((parse.heads >= 0) & (parse.heads < len(parse))).all()
 
