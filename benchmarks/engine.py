@@ -1,10 +1,11 @@
 """Upstream BookNLP and our engine side by side: the same machine, pack and text, in turns, each in its own process.
 
-    python -m benchmarks.engine BOOK [--pack NAME|FOLDER|small-shaped] [--precision f32|bf16] [--rounds 2]
+    python -m benchmarks.engine BOOK [--pack NAME|FOLDER|small-shaped] [--precision f32|bf16] [--correct] [--rounds 2]
 
 Each process first reads the book's beginning to warm up. Prints the seconds of each stage (the median of the
 rounds), tokens per second, the ratio with its spread, the floor that this machine sets, each side's peak memory, and
-how many lines of the output files are identical.
+how many lines of the output files are identical. Ours runs in `compat` mode; with `--correct` in its default mode,
+whose lines in 16 bits are compared with its own in 32, for upstream's have the defects that it corrects.
 """
 
 import argparse
@@ -67,6 +68,7 @@ def main() -> None:
     parser.add_argument("book", type=Path)
     parser.add_argument("--pack", default="mini")
     parser.add_argument("--precision", default="f32")
+    parser.add_argument("--correct", action="store_true", help="ours with upstream's defects corrected")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--characters", type=int, help="read no more of the book than this")
     arguments = parser.parse_args()
@@ -76,15 +78,20 @@ def main() -> None:
         text = arguments.book.read_text(encoding="utf-8")[: arguments.characters]
         (work / "book.txt").write_text(text, encoding="utf-8")
         (work / "warm_up.txt").write_text(text[:_WARM_UP_CHARACTERS], encoding="utf-8")
-        upstream = Contender("benchmarks.upstream", work / "upstream", work / "theirs")
+        upstream = Contender("benchmarks.upstream", work / "models", work / "out" / "upstream")
         export(load_pack(pack), upstream.models)
-        ours = Contender("benchmarks.ours", pack, work / "ours", ("--precision", arguments.precision))
+        mode = ("--correct",) if arguments.correct else ()
+        ours = Contender("benchmarks.ours", pack, work / "out" / "ours", ("--precision", arguments.precision, *mode))
         rounds = [
             tuple(contender.run(work / "warm_up.txt", work / "book.txt")[1] for contender in (upstream, ours))
             for _ in range(arguments.rounds)
         ]
         _print_table([theirs for theirs, _ in rounds], [mine for _, mine in rounds])
-        _print_likeness(read_files(ours.out, "book"), read_files(upstream.out, "book"))
+        other = upstream
+        if arguments.correct and arguments.precision != "f32":
+            other = Contender("benchmarks.ours", pack, work / "out" / "ours, f32", mode)
+            other.run(work / "book.txt")
+        _print_likeness(ours.out, other.out)
 
 
 def pack_folder(name: str, work: Path) -> Path:
@@ -126,14 +133,15 @@ def _print_floor(theirs: Sequence[Report], ours: Sequence[Report]) -> None:
     )
 
 
-def _print_likeness(ours: Mapping[str, str], theirs: Mapping[str, str]) -> None:
+def _print_likeness(out: Path, other: Path) -> None:
+    ours, theirs = read_files(out, "book"), read_files(other, "book")
     files = compare_all(ours, theirs)
     for name, likeness in files.items():
         print(f"{name:12}{likeness.alike:>10,} of {likeness.lines:>10,} lines identical")
     whole = sum(files.values(), Likeness(0, 0))
-    print(f"{whole.share:.4%} of lines identical, {whole.lines - whole.alike:,} differ")
-    for mine, other in whole.examples[:_EXAMPLES]:
-        print(f"  ours     {mine[:200]!r}\n  upstream {other[:200]!r}")
+    print(f"{whole.share:.4%} of lines identical to {other.name}, {whole.lines - whole.alike:,} differ")
+    for mine, others in whole.examples[:_EXAMPLES]:
+        print(f"  {out.name:12}{mine[:200]!r}\n  {other.name:12}{others[:200]!r}")
     if whole.examples:
         named = compare_all(with_clusters_named(ours), with_clusters_named(theirs))
         share = sum(named.values(), Likeness(0, 0)).share
