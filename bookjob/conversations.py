@@ -25,8 +25,8 @@ from bookjob.transfer import OnProgress, Save, opened, save_to
 _T = TypeVar("_T")
 _Answer = TypeVar("_Answer", bound=BaseModel)
 
-#: Seconds between two questions for a place in the queue when the service does not say.
-_NEXT_QUESTION: Final = 1.0
+#: Seconds between two questions for a place in the queue, at least: many may ask, and a book is read in about a minute.
+_NEXT_QUESTION: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,8 @@ def upload(
     while True:
         try:
             job = yield from ask(calls.status(form.job_id, hold=None), Job)
-        except errors.NotFound:
-            yield Pause(arrival.missed())
+        except errors.BookjobError as error:
+            yield Pause(arrival.missed(error))
         else:
             return Submitted.model_validate(job.model_dump())
 
@@ -153,10 +153,10 @@ def _ask_for_place(call: Call, shape: type[_Answer], wait_for_place: bool) -> Co
     while True:
         try:
             return (yield from ask(call, shape))
-        except errors.QueueFull as full:
+        except (errors.QueueFull, errors.TooManyRequests) as refused:
             if not wait_for_place:
                 raise
-            pause = full.retry_after or _NEXT_QUESTION
+            pause = max(refused.retry_after or 0.0, _NEXT_QUESTION)
         yield Pause(pause)
 
 
@@ -189,4 +189,4 @@ def _answer(call: Call, save: Save | None = None) -> Conversation[httpx.Response
 
 
 def _parse(response: httpx.Response, shape: type[_Answer]) -> _Answer:
-    return protocol.parse(response.content, shape, str(response.url.copy_with(query=None)))
+    return protocol.parse(response.content, shape, protocol.address_of(response))

@@ -1,6 +1,6 @@
 """What can go wrong for someone who uses the service. An error's text is one sentence that says what to do."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from bookjob.models import Job
@@ -10,6 +10,10 @@ UNAUTHORIZED: Final = 401
 
 class BookjobError(Exception):
     """Something did not work; the text says what and what to do."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let an error cross to another process as it is: it is made of other arguments than its text."""
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class InvalidBook(BookjobError):
@@ -149,8 +153,8 @@ class NotAllowed(ServiceError):
         if self.status_code != UNAUTHORIZED:
             return self.detail
         return (
-            f"{self.detail}. Set BOOKJOB_API_KEY to a key of this service; whoever runs it makes one with "
-            "`bookjob keys create`."
+            f"{self.detail.removesuffix('.')}. Set BOOKJOB_API_KEY to a key of this service; whoever runs it makes one "
+            "with `bookjob keys create`."
         )
 
 

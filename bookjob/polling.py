@@ -18,6 +18,8 @@ _GROWTH: Final = 1.4
 OUTAGE_PATIENCE: Final = 120.0
 #: Seconds that an uploaded text is looked for before it must be taken to wait for a place in the queue.
 ARRIVAL_PATIENCE: Final = 60.0
+#: Seconds between two looks for a text that may wait for a place, at most.
+_LONGEST_FOR_A_PLACE: Final = 30.0
 
 
 @dataclass(slots=True)
@@ -59,7 +61,9 @@ class Watch:
         self._clock = clock
         self._pace = Pace()
         self._seen: Job | None = None
-        self._started = self._looked = self._heard = clock()
+        self._started = self._looked = clock()
+        #: When the service was first found not to answer, since it last did.
+        self._lost: float | None = None
 
     def begin(self) -> int:
         """Return the seconds that the look which begins now may be held; raises JobTimedOut when time is up."""
@@ -73,16 +77,22 @@ class Watch:
 
     def saw(self, job: Job) -> float:
         """Take what the look showed, tell it when it is new, and return the seconds to pause."""
-        self._heard = self._clock()
+        took = self._clock() - self._looked
+        self._lost = None
         if self._on_change is not None and job != self._seen:
             self._on_change(job)
         self._seen = job
-        return self._pace.pause(job, took=self._heard - self._looked)
+        return self._pace.pause(job, took)
 
     def missed(self, error: errors.BookjobError) -> float:
         """Return the seconds to pause after a look that failed; raises its error when it is no passing one."""
-        passing = isinstance(error, errors.ServiceUnreachable | errors.ServiceFailed | errors.TooManyRequests)
-        if not passing or self._clock() - self._heard > OUTAGE_PATIENCE:
+        if isinstance(error, errors.TooManyRequests):
+            self._lost = None
+        elif not _passes(error):
+            raise error
+        elif self._lost is None:
+            self._lost = self._clock()
+        elif self._clock() - self._lost > OUTAGE_PATIENCE:
             raise error
         return LONGEST
 
@@ -93,13 +103,27 @@ class Arrival:
     def __init__(self, job_id: str, *, wait_for_place: bool, clock: Callable[[], float]) -> None:
         self._job_id = job_id
         self._wait_for_place = wait_for_place
+        self._patience = OUTAGE_PATIENCE if wait_for_place else ARRIVAL_PATIENCE
+        self._longest = _LONGEST_FOR_A_PLACE if wait_for_place else LONGEST
         self._clock = clock
-        self._uploaded = clock()
+        self._heard = clock()
         self._interval = SHORTEST
 
-    def missed(self) -> float:
-        """Return the seconds to pause after a look that found no job; raises UploadWaits when there were enough."""
-        if not self._wait_for_place and self._clock() - self._uploaded > ARRIVAL_PATIENCE:
-            raise errors.UploadWaits(self._job_id)
-        pause, self._interval = self._interval, min(self._interval * _GROWTH, LONGEST)
+    def missed(self, error: errors.BookjobError) -> float:
+        """Return the seconds to pause after a look that met this error instead of the job.
+
+        Raises UploadWaits when there were enough looks, and the error when it is no passing one.
+        """
+        answered = isinstance(error, errors.NotFound | errors.TooManyRequests)
+        if not (answered or _passes(error)):
+            raise error
+        if answered and self._wait_for_place:
+            self._heard = self._clock()
+        if self._clock() - self._heard > self._patience:
+            raise errors.UploadWaits(self._job_id) from error
+        pause, self._interval = self._interval, min(self._interval * _GROWTH, self._longest)
         return pause
+
+
+def _passes(error: errors.BookjobError) -> bool:
+    return isinstance(error, errors.ServiceUnreachable | errors.ServiceFailed)

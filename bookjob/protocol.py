@@ -23,8 +23,9 @@ from bookjob import errors
 from bookjob.polling import HOLD
 
 DEFAULT_URL: Final = "http://localhost:8000"
-#: Seconds; reading takes longer than the service may hold an answer, writing as long as a large book may.
-TIMEOUT: Final = httpx.Timeout(connect=5.0, read=HOLD + 40.0, write=120.0, pool=5.0)
+#: Seconds; reading takes longer than the service may hold an answer, writing as long as a large book may. A call that
+#: finds all connections of its client taken waits for its turn, however many books a program watches at once.
+TIMEOUT: Final = httpx.Timeout(connect=5.0, read=HOLD + 40.0, write=120.0, pool=None)
 #: How often a call is made in all before its failure is the caller's.
 MAX_ATTEMPTS: Final = 4
 #: Seconds before the second attempt; doubled for each one after it.
@@ -49,6 +50,9 @@ _ERRORS: Final[dict[int, type[errors.ServiceError]]] = {
     425: errors.NotReady,
     429: errors.TooManyRequests,
 }
+
+#: What a gateway or a proxy answers too; anything else without the service's own words is not of this service.
+_OF_GATEWAYS: Final = (errors.NotAllowed, errors.DocumentTooLarge, errors.TooManyRequests, errors.ServiceFailed)
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
 
@@ -152,17 +156,21 @@ def fits_one_request(call: Call) -> bool:
     return len(json.dumps(body, ensure_ascii=False).encode(errors="surrogatepass")) <= MAX_BODY
 
 
-def error_of(call: Call, response: httpx.Response) -> errors.ServiceError:
+def error_of(call: Call, response: httpx.Response) -> errors.BookjobError:
     """Return the error that an unsuccessful answer, whose body has been read, stands for."""
     if call.goes_to_storage:
         return _storage_error(call, response)
-    kind, detail, retry_after = _kind(response), _detail(response), _retry_after(response)
+    kind, detail = _kind(response), _detail(response)
+    if detail is None:
+        if kind not in _OF_GATEWAYS:
+            return errors.UnexpectedAnswer(address_of(response), _what_came(response))
+        detail = f"The service answered {_what_came(response)}."
     if call.takes_place_in_queue and response.status_code == httpx.codes.SERVICE_UNAVAILABLE and "full" in detail:
         # Any other 503 is an outage, which is soon over; a full queue is the caller's to wait for.
         kind = errors.QueueFull
     if call.asks_for_result and kind is errors.Conflict:
         kind = errors.NoResult
-    return kind(response.status_code, detail, retry_after=retry_after)
+    return kind(response.status_code, detail, retry_after=_retry_after(response))
 
 
 def unreachable(call: Call, url: str, error: httpx.HTTPError) -> errors.ServiceUnreachable:
@@ -171,10 +179,10 @@ def unreachable(call: Call, url: str, error: httpx.HTTPError) -> errors.ServiceU
         case httpx.TimeoutException():
             reason = "it took too long"
         case httpx.ConnectError():
-            reason = "no connection"
+            reason = f"no connection: {error}"
         case _:
-            reason = "the connection broke"
-    never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+            reason = f"the connection broke: {error}".removesuffix(": ")
+    never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
     if call.goes_to_storage:
         return errors.StorageUnreachable(httpx.URL(call.path).host, reason, never_sent=never_sent)
     return errors.ServiceUnreachable(url, reason, never_sent=never_sent)
@@ -199,8 +207,18 @@ def delay_before_retry(call: Call, error: errors.BookjobError, attempt: int) -> 
 
 
 def redirect_of(response: httpx.Response) -> httpx.URL | None:
-    """Return where the answer sends the caller: a signed URL, which takes no API key."""
-    return response.next_request.url if response.next_request else None
+    """Return where the service keeps the answer: a signed URL, which takes no API key.
+
+    Other redirects than 303 are none of the service's, such as those of a network that wants one to log in first.
+    """
+    if response.status_code != httpx.codes.SEE_OTHER or response.next_request is None:
+        return None
+    return response.next_request.url
+
+
+def address_of(response: httpx.Response) -> str:
+    """Return where an answer came from, without what may be signed in it."""
+    return str(response.url.copy_with(query=None))
 
 
 def _never_acted_on(error: errors.BookjobError) -> bool:
@@ -235,10 +253,15 @@ def _retry_after(response: httpx.Response) -> float | None:
         return None
 
 
-def _detail(response: httpx.Response) -> str:
+def _detail(response: httpx.Response) -> str | None:
     try:
         answer = response.json()
     except ValueError:
         answer = None
     detail = answer.get("detail") if isinstance(answer, dict) else None
-    return detail if isinstance(detail, str) and detail else f"The service answered {response.status_code}."
+    return detail if isinstance(detail, str) and detail else None
+
+
+def _what_came(response: httpx.Response) -> str:
+    status = f"{response.status_code} {response.reason_phrase}".strip()
+    return f"{status} to {response.next_request.url.copy_with(query=None)}" if response.next_request else status

@@ -120,4 +120,4 @@ def test_a_service_that_was_stopped_is_told_with_what_to_do(installation: Instal
     for arguments in (("list",), ("upload", str(book))):
         told = installation.bookjob(*arguments)
         assert (told.returncode, told.stdout) == (3, "")
-        assert told.stderr.startswith(f"Error: No answer from {installation.url} (no connection). ")
+        assert told.stderr.startswith(f"Error: No answer from {installation.url} (no connection: ")

@@ -153,7 +153,7 @@ def test_a_service_that_is_not_there_is_named_with_what_to_do(bookjob: Command, 
     ran = bookjob("status", JOB_ID)
 
     assert ran.exit_code == 3
-    assert "No answer from http://localhost:8000 (no connection)." in ran.stderr
+    assert "No answer from http://localhost:8000 (no connection: refused)." in ran.stderr
 
 
 @pytest.mark.parametrize("command", ["status", "watch", "result", "cancel"])

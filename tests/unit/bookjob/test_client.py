@@ -128,11 +128,35 @@ def test_a_full_queue_is_the_callers_to_decide(client: Client, service: Scripted
 
 
 def test_a_caller_can_wait_for_a_place_in_the_queue(client: Client, service: ScriptedService, time: Time) -> None:
-    full = [problem(503, "The queue is full.", Retry_After="7") for _ in range(9)]
+    full = [problem(503, "The queue is full.", Retry_After="40") for _ in range(9)]
     service.fail("POST", "jobs", *full)
 
     assert client.submit("text", wait_for_place=True).job_id == JOB_ID
-    assert time.slept == [7.0] * 9
+    assert time.slept == [40.0] * 9
+
+
+@pytest.mark.parametrize(("call", "last"), [("submit", "jobs"), ("upload", "uploads")])
+def test_whoever_waits_for_a_place_waits_too_while_too_many_ask_for_one(
+    client: Client, service: ScriptedService, time: Time, call: str, last: str
+) -> None:
+    service.fail("POST", last, *[problem(429, "Too many submissions.", Retry_After="1") for _ in range(99)])
+
+    assert getattr(client, call)("text", wait_for_place=True).job_id == JOB_ID
+    assert len(service.sent("POST")) / time.now < 0.2
+
+
+def test_too_many_submissions_are_the_callers_to_decide(client: Client, service: ScriptedService) -> None:
+    service.fail("POST", "jobs", *[problem(429, "Too many submissions.", Retry_After="1") for _ in range(99)])
+
+    with pytest.raises(errors.TooManyRequests):
+        client.submit("text")
+    assert len(service.requests) == MAX_ATTEMPTS
+
+
+def test_a_call_waits_its_turn_while_others_have_all_connections(client: Client, service: ScriptedService) -> None:
+    client.status(JOB_ID)
+
+    assert service.requests[0].extensions["timeout"]["pool"] is None
 
 
 def test_a_service_that_is_briefly_away_is_asked_again(client: Client, service: ScriptedService, time: Time) -> None:
@@ -275,6 +299,20 @@ def test_an_answer_of_something_else_is_told_as_such(client: Client, service: Sc
         client.status(JOB_ID)
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("call", ["submit", "result"])
+def test_a_redirect_that_is_not_the_services_is_not_followed(
+    client: Client, service: ScriptedService, call: str, status: int
+) -> None:
+    login = {"Location": "https://login.example/?from=jobs"}
+    for method, last in (("POST", "jobs"), ("GET", "result")):
+        service.fail(method, last, httpx.Response(status, headers=login))
+
+    with pytest.raises(errors.UnexpectedAnswer, match=rf"\({status} .* to https://login\.example/\)"):
+        getattr(client, call)(JOB_ID)
+    assert len(service.requests) == 1
+
+
 def test_fields_of_a_newer_service_are_kept(client: Client, service: ScriptedService) -> None:
     service.looks = [job(mood="sunny")]
 
@@ -316,6 +354,26 @@ def test_waiting_ends_when_the_service_does_not_come_back(client: Client, servic
     with pytest.raises(errors.ServiceUnreachable):
         client.wait(JOB_ID)
     assert OUTAGE_PATIENCE <= time.now < 2 * OUTAGE_PATIENCE
+
+
+def test_waiting_goes_on_while_too_many_ask(client: Client, service: ScriptedService, time: Time) -> None:
+    service.fail("GET", JOB_ID, *[problem(429, "Too many requests.", Retry_After="1") for _ in range(1000)])
+
+    assert client.wait(JOB_ID).status is JobState.COMPLETED
+    assert time.now > 2 * OUTAGE_PATIENCE
+
+
+def test_waiting_bears_a_service_that_is_away_after_an_answer_took_long(
+    client: Client, service: ScriptedService, time: Time
+) -> None:
+    def fall_silent(now: Job) -> None:
+        time.now += OUTAGE_PATIENCE + 1  # such as while others have all connections
+        service.fail("GET", JOB_ID, *[httpx.ReadError("gone")] * MAX_ATTEMPTS)
+
+    service.looks = [job("running"), job()]
+    ended = client.wait(JOB_ID, on_change=lambda now: None if now.status.ended else fall_silent(now))
+
+    assert ended.status is JobState.COMPLETED
 
 
 def test_waiting_is_not_longer_than_the_caller_allows(client: Client, service: ScriptedService, time: Time) -> None:

@@ -117,7 +117,7 @@ def test_a_storage_that_cannot_be_reached_is_named_without_its_signature(connect
             return httpx.Response(303, headers={"Location": "https://storage.example/result?signature=s"})
         raise httpx.ConnectError("refused")
 
-    with pytest.raises(errors.StorageUnreachable, match=r"the service's storage, storage\.example \(no connection\)"):
+    with pytest.raises(errors.StorageUnreachable, match=r"storage, storage\.example \(no connection: refused\)"):
         connect(answer).result(JOB_ID)
 
 

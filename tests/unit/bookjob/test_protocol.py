@@ -17,6 +17,7 @@ from bookjob.protocol import (
     delay_before_retry,
     error_of,
     is_on_this_machine,
+    unreachable,
 )
 from jobs.errors import QueueFull
 
@@ -63,6 +64,7 @@ def test_a_retry_may_be_asked_for_by_date() -> None:
     in_a_minute = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
     error = error_of(GET, httpx.Response(429, headers={"Retry-After": in_a_minute}))
 
+    assert isinstance(error, errors.TooManyRequests)
     assert error.retry_after == pytest.approx(60, abs=5)
 
 
@@ -70,14 +72,15 @@ def test_a_retry_may_be_asked_for_by_date() -> None:
 @example("Thu, 01 Jan 99999 00:00:00 GMT")
 @example("Thu, 01 Jan 1970 00:00:00 GMT")
 def test_whatever_a_gateway_says_of_a_retry_is_a_number_or_nothing(said: str) -> None:
-    retry_after = error_of(GET, httpx.Response(429, headers={"Retry-After": said})).retry_after
+    error = error_of(GET, httpx.Response(429, headers={"Retry-After": said}))
 
-    assert retry_after is None or retry_after >= 0
+    assert isinstance(error, errors.TooManyRequests)
+    assert error.retry_after is None or error.retry_after >= 0
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 409, 413, 415, 422, 425])
 def test_what_would_be_refused_again_is_not_repeated(status: int) -> None:
-    assert delay_before_retry(GET, error_of(GET, httpx.Response(status)), 1) is None
+    assert delay_before_retry(GET, error_of(GET, problem(status, "no")), 1) is None
 
 
 @given(st.integers(0, int(MAX_RETRY_AFTER)))
@@ -107,7 +110,36 @@ def test_a_service_that_is_away_is_not_a_full_queue() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'"text"', b'{"detail": null}', b'{"detail": [{"msg": "x"}]}'])
 def test_an_error_without_words_names_its_status(body: bytes) -> None:
-    assert str(error_of(GET, httpx.Response(502, content=body))) == "The service answered 502."
+    assert str(error_of(GET, httpx.Response(502, content=body))) == "The service answered 502 Bad Gateway."
+    assert str(error_of(GET, httpx.Response(401, content=body))).startswith(
+        "The service answered 401 Unauthorized. Set BOOKJOB_API_KEY"
+    )
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 409, 410, 418, 425])
+@pytest.mark.parametrize("body", [b"<html>", b'{"message": "Not Found"}'])
+def test_a_refusal_without_the_services_words_is_not_the_services(status: int, body: bytes) -> None:
+    request = httpx.Request("GET", "https://books.example/v1/jobs?cursor=c")
+    error = error_of(GET, httpx.Response(status, content=body, request=request))
+
+    assert isinstance(error, errors.UnexpectedAnswer)
+    assert f"The answer of https://books.example/v1/jobs is not one of this service ({status} " in str(error)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        (httpx.ConnectError("Name or service not known"), "no connection: Name or service not known"),
+        (httpx.ConnectError("certificate verify failed"), "no connection: certificate verify failed"),
+        (httpx.ProxyError("407 Authenticate"), "the connection broke: 407 Authenticate"),
+        (httpx.ReadError(""), "the connection broke"),
+        (httpx.ReadTimeout("timed out"), "it took too long"),
+    ],
+)
+def test_why_there_was_no_answer_is_told(trouble: httpx.HTTPError, reason: str) -> None:
+    told = str(unreachable(GET, "https://books.example", trouble))
+
+    assert told.startswith(f"No answer from https://books.example ({reason}).")
 
 
 @pytest.mark.parametrize(

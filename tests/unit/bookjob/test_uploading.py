@@ -165,6 +165,44 @@ def test_a_caller_can_wait_until_its_upload_finds_a_place(client: Client, servic
     assert time.now > ARRIVAL_PATIENCE
 
 
+@pytest.mark.parametrize("trouble", [httpx.ReadError("gone"), 502, 429])
+@pytest.mark.parametrize("wait_for_place", [False, True])
+def test_an_uploaded_text_is_looked_for_until_the_service_answers_again(
+    client: Client, service: ScriptedService, trouble: Exception | int, wait_for_place: bool
+) -> None:
+    service.fail("GET", JOB_ID, *[problem(trouble, "oops") if isinstance(trouble, int) else trouble for _ in range(20)])
+
+    assert client.upload("text", wait_for_place=wait_for_place).job_id == JOB_ID
+    assert len(storage_requests(service)) == 1
+
+
+@pytest.mark.parametrize("wait_for_place", [False, True])
+def test_a_service_that_does_not_come_back_after_an_upload_leaves_its_caller_the_job(
+    client: Client, service: ScriptedService, wait_for_place: bool
+) -> None:
+    service.fail("GET", JOB_ID, *[httpx.ConnectError("refused")] * 1000)
+
+    with pytest.raises(errors.UploadWaits, match=JOB_ID):
+        client.upload("text", wait_for_place=wait_for_place)
+
+
+def test_an_upload_that_is_refused_afterwards_is_told_at_once(client: Client, service: ScriptedService) -> None:
+    service.fail("GET", JOB_ID, problem(401, "Invalid API key"))
+
+    with pytest.raises(errors.NotAllowed):
+        client.upload("text")
+
+
+def test_an_upload_that_waits_for_long_is_looked_for_twice_a_minute(
+    client: Client, service: ScriptedService, time: Time
+) -> None:
+    service.fail("GET", JOB_ID, *[problem(404, "not yet") for _ in range(100)])
+
+    client.upload("text", wait_for_place=True)
+
+    assert time.slept[-1] == 30
+
+
 def test_a_full_queue_gives_no_form(client: Client, service: ScriptedService) -> None:
     service.fail("POST", "uploads", problem(503, "The queue is full.", Retry_After="7"))
 
