@@ -78,7 +78,7 @@ class Attempt:
         folder = places.find(name, settings.pack_dir)
         if folder is None and settings.pack_bucket is not None:
             client, bucket = self._connections.documents.client, settings.pack_bucket
-            folder = persist(lambda: fetch_pack(client, bucket, name, settings.pack_shelf))
+            folder = persist(lambda: fetch_pack(client, bucket, name, settings.pack_shelf, self._check))
         if folder is None:
             raise PermanentFailure(f"The model pack '{name}' is not installed on the worker; choose another model.")
         return folder
@@ -124,16 +124,18 @@ class Attempt:
             raise
         if isinstance(answer, Failed):
             logger.error("the engine failed", stack=answer.stack)
-            raise PermanentFailure(answer.reason) if answer.permanent else TransientFailure(answer.reason)
+            if answer.permanent:
+                raise PermanentFailure(answer.reason)
+            # What broke may be the process itself: after some errors of a GPU, everything that it tries on it fails.
+            self._engine.kill()
+            raise TransientFailure(answer.reason)
         return answer
 
     def _await_answer(self, keep: Callable[[str], None]) -> FinalAnswer:
         heard_at = time.monotonic()
         while True:
             event = self._engine.receive(LOOK_UP)
-            self._heartbeat.check()
-            if self._shutdown.requested:
-                raise ShutdownRequested
+            self._check()
             match event:
                 case None:
                     self._check_silence(time.monotonic() - heard_at)
@@ -148,6 +150,12 @@ class Attempt:
                 case _:
                     return event
             heard_at = time.monotonic()
+
+    def _check(self) -> None:
+        """Return if the attempt may go on; raises LeaseLost, CancelRequested or ShutdownRequested."""
+        self._heartbeat.check()
+        if self._shutdown.requested:
+            raise ShutdownRequested
 
     def _check_silence(self, seconds: float) -> None:
         if seconds > self._connections.settings.engine_silence_seconds:

@@ -15,7 +15,7 @@ from gpu_worker.protocol import Command, Event, FinalAnswer, Stop
 #: The loader of the product's own engine.
 BOOKNLP = "gpu_worker.engine:Engine.load"
 
-#: How long a process whose pipe closed may take to be gone, in seconds.
+#: How long a process may take to be gone that was killed or whose pipe closed, in seconds.
 LAST_BREATH = 5
 
 
@@ -83,10 +83,11 @@ class EngineProcess:
         self.kill()
 
     def kill(self) -> None:
-        """End the process now, if there is one."""
+        """End the process now, if there is one. Stuck in the system, as in a GPU's driver, it is left behind."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            if self._ended() is None:
+                logger.error("the engine's process outlives its kill", engine_pid=self.pid)
             self._process = None
         if self._pipe is not None:
             self._pipe.close()
@@ -99,14 +100,18 @@ class EngineProcess:
 
     def _death(self) -> EngineDied:
         """Return the error that tells how the process ended."""
-        code: int | None = None
-        if self._process is not None:
-            try:
-                code = self._process.wait(LAST_BREATH)
-            except subprocess.TimeoutExpired:
-                logger.warning("the engine's process closed its pipe and stayed")
+        code = self._ended()
+        if code is None:
+            logger.warning("the engine's process closed its pipe and stayed")
         self.kill()
         return EngineDied(_how_it_ended(code))
+
+    def _ended(self) -> int | None:
+        """Return the exit status of a process that is about to end, None where it is there for longer than it may."""
+        try:
+            return self._process.wait(LAST_BREATH) if self._process is not None else None
+        except subprocess.TimeoutExpired:
+            return None
 
 
 def _how_it_ended(code: int | None) -> str:

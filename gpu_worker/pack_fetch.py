@@ -8,7 +8,7 @@ whole.
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,10 +36,11 @@ class _Listing(BaseModel):
     files: Mapping[str, _File]
 
 
-def fetch_pack(client: "S3Client", bucket: str, name: str, shelf: Path) -> Path | None:
+def fetch_pack(client: "S3Client", bucket: str, name: str, shelf: Path, check: Callable[[], None]) -> Path | None:
     """Return the folder of the bucket's pack on the shelf, fetched if need be, or None where the bucket has none.
 
-    Raises PermanentFailure when the bucket's pack is not what its manifest says, and what boto3 raises.
+    `check` is called with every piece, to raise what breaks the fetching off. Raises PermanentFailure when the bucket's
+    pack is not what its manifest says, and what boto3 raises.
     """
     if not _is_plain(name):
         return None
@@ -51,7 +52,7 @@ def fetch_pack(client: "S3Client", bucket: str, name: str, shelf: Path) -> Path 
     if not folder.is_dir():
         with tempfile.TemporaryDirectory(dir=shelf, prefix=f".{name}-") as unfinished:
             whole = Path(unfinished) / name
-            _fetch_files(client, bucket, name, manifest, whole)
+            _fetch_files(client, bucket, name, manifest, whole, check)
             _put(whole, folder)
         logger.info("fetched a model pack", pack=name, folder=str(folder))
     return folder
@@ -62,7 +63,9 @@ def _is_plain(name: str) -> bool:
     return bool(name) and not name.startswith(".") and Path(name).name == name
 
 
-def _fetch_files(client: "S3Client", bucket: str, name: str, manifest: bytes, into: Path) -> None:
+def _fetch_files(
+    client: "S3Client", bucket: str, name: str, manifest: bytes, into: Path, check: Callable[[], None]
+) -> None:
     try:
         files = _Listing.model_validate_json(manifest).files
     except ValidationError as error:
@@ -78,6 +81,7 @@ def _fetch_files(client: "S3Client", bucket: str, name: str, manifest: bytes, in
         digest = hashlib.sha256()
         with (into / file).open("wb") as target:
             for chunk in stored["Body"].iter_chunks(CHUNK):
+                check()
                 digest.update(chunk)
                 target.write(chunk)
         if digest.hexdigest() != expected.sha256:

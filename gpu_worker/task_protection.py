@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from urllib.request import ProxyHandler, Request, build_opener
 
 from gpu_worker.logs import logger
@@ -53,7 +54,7 @@ class TaskProtection:
         try:
             with _OPENER.open(request, timeout=PATIENCE) as response:
                 answer = json.load(response)
-        except (OSError, ValueError):
+        except (OSError, HTTPException, ValueError):
             logger.warning("the ECS agent did not change the task's protection", wanted=wanted, exc_info=True)
             return
         if "protection" not in answer:

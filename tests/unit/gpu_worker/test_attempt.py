@@ -1,4 +1,4 @@
-"""How long an attempt bears an engine that says nothing; what the engine says, and the time, are the test's."""
+"""What an attempt makes of what its engine says, and of its silence; both, and the time, are the test's."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,8 +10,8 @@ import pytest
 from gpu_worker import attempt
 from gpu_worker.connections import Connections
 from gpu_worker.engine_process import EngineProcess
-from gpu_worker.errors import TransientFailure
-from gpu_worker.protocol import Advanced, Command, Event, Finished, Loaded
+from gpu_worker.errors import PermanentFailure, TransientFailure
+from gpu_worker.protocol import Advanced, Command, Event, Failed, Finished, Loaded
 from gpu_worker.scratch import Scratch
 from gpu_worker.settings import WorkerSettings
 from gpu_worker.shutdown import Shutdown
@@ -29,6 +29,7 @@ class PlayedEngine:
     def __init__(self, *said: tuple[float, Event]) -> None:
         self.said = list(said)
         self.now = 0.0
+        self.killed = False
 
     def start(self) -> None:
         pass
@@ -38,6 +39,9 @@ class PlayedEngine:
 
     def halt(self, grace: float) -> None:
         pass
+
+    def kill(self) -> None:
+        self.killed = True
 
     def receive(self, timeout: float) -> Event | None:
         at, event = self.said[0]
@@ -89,3 +93,14 @@ def test_an_engine_that_is_silent_for_longer_than_it_may_be_is_hung(
     with pytest.raises(TransientFailure, match="The engine hung: it gave no sign for 60 seconds"):
         run(engine, tmp_path, clock, monkeypatch)
     assert SILENCE < engine.now - 30 < SILENCE + 1
+
+
+@pytest.mark.parametrize(("permanent", "error"), [(False, TransientFailure), (True, PermanentFailure)])
+def test_an_engine_that_met_an_internal_error_is_replaced_and_one_that_refused_its_text_is_kept(
+    permanent: bool, error: type[Exception], tmp_path: Path, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After some errors of a GPU, everything that the same process tries on it fails: all jobs that follow would."""
+    engine = PlayedEngine((0, Loaded("mini@1", "mini")), (1, Failed("It broke.", permanent)))
+    with pytest.raises(error, match="It broke"):
+        run(engine, tmp_path, clock, monkeypatch)
+    assert engine.killed is not permanent

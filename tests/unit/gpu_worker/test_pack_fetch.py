@@ -10,8 +10,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from gpu_worker.errors import PermanentFailure
-from gpu_worker.pack_fetch import fetch_pack
+from gpu_worker import pack_fetch
+from gpu_worker.errors import PermanentFailure, ShutdownRequested
 from infra.local import emulator
 
 if TYPE_CHECKING:
@@ -41,9 +41,13 @@ def store(s3: "S3Client", files: dict[str, bytes], listing: bytes, pack: str = "
         s3.put_object(Bucket=BUCKET, Key=f"packs/{pack}/{name}", Body=data)
 
 
+def fetch(s3: "S3Client", name: str, shelf: Path) -> Path | None:
+    return pack_fetch.fetch_pack(s3, BUCKET, name, shelf, lambda: None)
+
+
 def test_a_pack_of_the_bucket_is_fetched_whole(s3: "S3Client", tmp_path: Path) -> None:
     store(s3, FILES, manifest(FILES))
-    folder = fetch_pack(s3, BUCKET, "own", tmp_path)
+    folder = fetch(s3, "own", tmp_path)
     assert folder is not None
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {**FILES, "manifest.json": manifest(FILES)}
     assert list(tmp_path.iterdir()) == [folder], "nothing unfinished is left"
@@ -51,17 +55,17 @@ def test_a_pack_of_the_bucket_is_fetched_whole(s3: "S3Client", tmp_path: Path) -
 
 def test_a_pack_is_fetched_once(s3: "S3Client", tmp_path: Path) -> None:
     store(s3, FILES, manifest(FILES))
-    folder = fetch_pack(s3, BUCKET, "own", tmp_path)
+    folder = fetch(s3, "own", tmp_path)
     s3.delete_object(Bucket=BUCKET, Key="packs/own/model.safetensors")
-    assert fetch_pack(s3, BUCKET, "own", tmp_path) == folder
+    assert fetch(s3, "own", tmp_path) == folder
 
 
 def test_a_pack_that_was_replaced_is_fetched_anew(s3: "S3Client", tmp_path: Path) -> None:
     store(s3, FILES, manifest(FILES))
-    old = fetch_pack(s3, BUCKET, "own", tmp_path)
+    old = fetch(s3, "own", tmp_path)
     better = {**FILES, "model.safetensors": b"better weights"}
     store(s3, better, manifest(better))
-    new = fetch_pack(s3, BUCKET, "own", tmp_path)
+    new = fetch(s3, "own", tmp_path)
     assert new is not None
     assert new != old
     assert (new / "model.safetensors").read_bytes() == b"better weights"
@@ -70,13 +74,13 @@ def test_a_pack_that_was_replaced_is_fetched_anew(s3: "S3Client", tmp_path: Path
 @pytest.mark.parametrize("name", ["other", ""])
 def test_a_pack_that_the_bucket_has_not_is_none(s3: "S3Client", tmp_path: Path, name: str) -> None:
     store(s3, FILES, manifest(FILES))
-    assert fetch_pack(s3, BUCKET, name, tmp_path) is None
+    assert fetch(s3, name, tmp_path) is None
 
 
 @pytest.mark.parametrize("name", ["own/..", "../packs/own", ".."])
 def test_what_the_bucket_has_under_a_path_is_no_pack(s3: "S3Client", tmp_path: Path, name: str) -> None:
     store(s3, FILES, manifest(FILES), pack=name)
-    assert fetch_pack(s3, BUCKET, name, tmp_path) is None
+    assert fetch(s3, name, tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -94,5 +98,21 @@ def test_a_damaged_pack_is_refused_and_not_kept(
 ) -> None:
     store(s3, files, listing)
     with pytest.raises(PermanentFailure, match="'own' is damaged"):
-        fetch_pack(s3, BUCKET, "own", tmp_path)
+        fetch(s3, "own", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fetch_that_is_broken_off_ends_at_once_and_leaves_nothing(
+    s3: "S3Client", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pack_fetch, "CHUNK", 1)
+    store(s3, FILES, manifest(FILES))
+    checks = iter([None, None, ShutdownRequested])
+
+    def check() -> None:
+        if reason := next(checks):
+            raise reason
+
+    with pytest.raises(ShutdownRequested):
+        pack_fetch.fetch_pack(s3, BUCKET, "own", tmp_path, check)
     assert list(tmp_path.iterdir()) == []

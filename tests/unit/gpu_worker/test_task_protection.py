@@ -24,6 +24,8 @@ class Agent:
     url: str
     status: int = 200
     answer: bytes = json.dumps(PROTECTED).encode()
+    #: How many bytes of the answer it promises and does not send.
+    withheld: int = 0
     told: list[Any] = field(default_factory=list)
 
 
@@ -34,6 +36,7 @@ def serving() -> Iterator[Agent]:
             assert (self.path, self.headers["Content-Type"]) == ("/task-protection/v1/state", "application/json")
             playing.told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(playing.status)
+            self.send_header("Content-Length", str(len(playing.answer) + playing.withheld))
             self.end_headers()
             self.wfile.write(playing.answer)
 
@@ -82,6 +85,15 @@ def test_a_protection_that_is_refused_is_logged_and_keeps_no_job_from_running(
         ran = True
     assert ran
     assert logged in f"{caplog.text} {vars(caplog.records[0])}"
+
+
+def test_an_agent_that_breaks_off_its_answer_keeps_no_job_from_running(
+    agent: Agent, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent.withheld = 1
+    with TaskProtection(agent.url).held():
+        pass
+    assert "did not change the task's protection" in caplog.text
 
 
 def test_an_agent_that_is_not_there_keeps_no_job_from_running(caplog: pytest.LogCaptureFixture) -> None:
