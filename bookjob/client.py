@@ -87,8 +87,8 @@ class Client:
         """Hand in a text and return the job that the service accepted; one too large for a request is uploaded.
 
         Submitting again with the same `idempotency_key` and text answers the same job; without one every call is a
-        job of its own. `wait_for_place` keeps asking while the queue is full, instead of raising QueueFull. An upload
-        tells `on_progress` of its bytes, and raises as `upload` does.
+        job of its own. `wait_for_place` keeps asking while the queue is full or too many ask, instead of raising
+        QueueFull or TooManyRequests. An upload tells `on_progress` of its bytes, and raises as `upload` does.
         """
         return self._hold(
             conversations.submit(
@@ -114,8 +114,8 @@ class Client:
 
         A path is sent as it is on the disk, never whole in memory. The other arguments are those of `submit`, but a
         text that comes again under a key is not compared with the first. Raises UploadWaits when the queue has filled
-        up meanwhile: the job is made when there is a place, which `wait_for_place` waits for. A text that cannot be
-        read is a failed job. Raises InvalidBook when there is no such file.
+        up meanwhile: the job is made when there is a place, which `wait_for_place` waits for; or when the service does
+        not answer any more. A text that cannot be read is a failed job. Raises InvalidBook when there is no such file.
         """
         return self._hold(
             conversations.upload(

@@ -188,7 +188,7 @@ class Token(TypedDict):
     token_ID_within_document: int
     word: str
     lemma: str
-    #: In bytes of the text as UTF-8, as is `byte_offset`.
+    #: In bytes of the text as UTF-8, without a file's byte-order mark; as is `byte_offset`.
     byte_onset: int
     byte_offset: int
     POS_tag: str

@@ -1,7 +1,8 @@
-"""Read a shelf of books at a service and tell who is in each.
+"""Read a shelf of books at a service, some of them at once, and tell who is in each.
 
-Run it as `python examples/shelf.py BOOK.txt BOOK.txt`. The service is that of BOOKJOB_URL, or the one that `bookjob up`
-starts on this machine.
+Run it as `python examples/shelf.py BOOK.txt BOOK.txt`. What is found in BOOK.txt is in BOOK.json as soon as it is read;
+after whatever broke it off, the same command reads the books that are left. The service is that of BOOKJOB_URL, or the
+one that `bookjob up` starts on this machine.
 """
 
 import asyncio
@@ -9,33 +10,39 @@ import sys
 from pathlib import Path
 
 from bookjob import AsyncClient, BookjobError
-from bookjob.models import Character, Job
+from bookjob.models import Job, Result
+
+#: Enough that the service always has a next book, and few enough that those that were handed in are soon read.
+AT_ONCE = 10
 
 
-async def read(client: AsyncClient, book: Path) -> list[Character]:
-    """Return a book's characters, most mentioned first."""
+async def read(client: AsyncClient, book: Path, places: asyncio.Semaphore) -> None:
+    """Keep what is found in a book beside it and print its people; one that fails does not keep the others."""
+    name = book.stem.encode(errors="replace").decode()  # a file's name may be any bytes
+    result = book.with_suffix(".json")
 
     def show(job: Job) -> None:
-        print(f"{book.stem}: {job.status}, {job.progress:.0f} %", file=sys.stderr)
+        print(f"{name}: {job.status}, {job.progress:.0f} %", file=sys.stderr)
 
-    job = await client.upload(book, book_id=book.stem, wait_for_place=True)
-    await client.wait(job.job_id, on_change=show)
-    return list((await client.result(job.job_id)).result.characters)
+    try:
+        if not result.exists():
+            async with places:
+                job = await client.upload(book, book_id=name, wait_for_place=True)
+                await client.wait(job.job_id, on_change=show)
+                await client.download_result(job.job_id, result)
+    except BookjobError as error:
+        print(f"{name}: {error}")
+        return
+    characters = Result.model_validate_json(result.read_bytes()).result.characters
+    names = [proper.n for character in characters for proper in character.mentions.proper[:1]]
+    print(f"{name}: {', '.join(names[:5])}")
 
 
 async def main(books: list[Path]) -> None:
-    """Hand all books in at once, and print what comes of each; one that fails does not keep the others."""
+    """Read all books."""
+    places = asyncio.Semaphore(AT_ONCE)
     async with AsyncClient() as client:
-        readings = await asyncio.gather(*(read(client, book) for book in books), return_exceptions=True)
-    for book, characters in zip(books, readings, strict=True):
-        match characters:
-            case BookjobError():
-                print(f"{book.stem}: {characters}")
-            case BaseException():
-                raise characters
-            case _:
-                names = [name.n for character in characters for name in character.mentions.proper[:1]]
-                print(f"{book.stem}: {', '.join(names[:5])}")
+        await asyncio.gather(*(read(client, book, places) for book in books))
 
 
 if __name__ == "__main__":

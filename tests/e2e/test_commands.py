@@ -1,6 +1,9 @@
 """The command line and the clients against the service itself, over HTTP."""
 
 import asyncio
+import codecs
+import csv
+import io
 import json
 import subprocess
 import sys
@@ -73,18 +76,37 @@ def test_a_program_with_asyncio_reads_a_book(service: Installation, book: Path) 
     assert book.with_suffix(".entities").read_text().startswith("COREF\t")
 
 
-def test_the_example_reads_a_shelf(service: Installation, book: Path) -> None:
+def example(service: Installation, name: str, *books: Path) -> str:
+    """Run an example to its end and return what it printed."""
+    command = [sys.executable, ROOT / "examples" / name, *books]
+    return subprocess.run(
+        command, env=service.environment, capture_output=True, text=True, timeout=120, check=True
+    ).stdout
+
+
+def test_the_example_reads_a_shelf_and_no_book_of_it_twice(service: Installation, book: Path) -> None:
     bad = book.with_name("bad.txt")
     bad.write_bytes(b"caf\xe9")
-    ran = subprocess.run(
-        [sys.executable, ROOT / "examples" / "shelf.py", book, bad],
-        env=service.environment, capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
 
-    first, second = ran.stdout.splitlines()
+    second, first = sorted(example(service, "shelf.py", book, bad).splitlines())
     assert first.startswith("tarrant: ")
     assert "Dorothea" in first
     assert "byte 0xE9 at offset 3" in second
+    result = book.with_suffix(".json")
+    kept = result.stat()
+    assert example(service, "shelf.py", book) == f"{first}\n"
+    assert result.stat() == kept
+
+
+def test_the_example_tells_who_says_what_and_where_in_the_text(service: Installation, book: Path) -> None:
+    text = TEXT.replace("\n", "\r\n")
+    book.write_bytes(codecs.BOM_UTF8 + text.encode())
+
+    rows = list(csv.DictReader(io.StringIO(example(service, "script.py", book), newline="")))
+
+    assert [row["quote"] for row in rows] == ["“You have been to Aldermouth, Dorothea,”", "“I have, aunt,”"]
+    assert all(text[int(row["start"]) : int(row["end"])] == row["quote"] for row in rows)
+    assert [row["speaker"] for row in rows] == ["Mrs. Tarrant", "Dorothea"]
 
 
 def test_a_full_queue_refuses_and_a_cancelled_job_is_retried_when_there_is_a_place(
