@@ -55,6 +55,7 @@ class Attempt:
         self._scratch.lay_out()
         document = self._fetch_text(job)
         loaded = self._load(self._pack_folder(job))
+        logger.info("the engine is ready", pack=loaded.pack, device=loaded.device)
         persist(lambda: self._connections.store.note_pack(lease, loaded.pack))
         name = fingerprint(document, loaded.identity, job)
         checkpoints = StoredCheckpoints(self._connections.documents, job.job_id, name, self._scratch)

@@ -120,7 +120,7 @@ class Child:
             self._engine = self._load_engine(command.pack_folder)
             self._pack_folder = command.pack_folder
         pack = self._engine.pack
-        return Loaded(f"{pack.name}@{pack.version}", f"{CHECKPOINT_VERSION}:{pack.digest}")
+        return Loaded(f"{pack.name}@{pack.version}", f"{CHECKPOINT_VERSION}:{pack.digest}", str(pack.device))
 
     def _analyze(self, order: Analyze) -> Finished:
         if self._engine is None:

@@ -30,6 +30,11 @@ class Pack(Protocol):
         """A digest of every byte of the pack."""
         ...
 
+    @property
+    def device(self) -> object:
+        """What they are on, which as text is torch's name for it."""
+        ...
+
 
 class Analysis(Protocol):
     """What an engine found in a text."""

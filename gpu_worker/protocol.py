@@ -21,10 +21,14 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The final answer to `Load`: the pack as `name@version`, and a name for all that decides the engine's output."""
+    """The final answer to `Load`."""
 
+    #: The pack as `name@version`.
     pack: str
+    #: A name for all that decides the engine's output.
     identity: str
+    #: What the engine computes on: `cuda`, or `cpu` where it found no GPU.
+    device: str
 
 
 @dataclass(frozen=True, slots=True)

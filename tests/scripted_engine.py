@@ -37,6 +37,7 @@ class ScriptedPack:
     name: str = "mini"
     version: str = "0.0.1"
     digest: str = "none"
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)

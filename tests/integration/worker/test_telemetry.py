@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -53,6 +54,11 @@ def metrics_told(capsys: pytest.CaptureFixture[str], job: Job) -> set[str]:
     }
 
 
+def said(log: io.StringIO, message: str) -> list[dict[str, Any]]:
+    """The lines of the log that say this."""
+    return [line for line in map(json.loads, log.getvalue().splitlines()) if line["message"] == message]
+
+
 def test_a_finished_job_is_counted_and_timed(
     consumer: Consumer, deployment: Deployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -76,11 +82,22 @@ def test_the_stack_of_the_engine_is_in_the_log_under_the_job_and_its_stage(
     monkeypatch.setattr(logger.registered_handler, "stream", log)
     job = deployment.submit(script(do="raise"))
     consumer.consume_one()
-    (line,) = [line for line in map(json.loads, log.getvalue().splitlines()) if line["message"] == "the engine failed"]
+    (line,) = said(log, "the engine failed")
     assert (line["job_id"], line["attempt"], line["stage"]) == (job.job_id, 1, "tagging")
     assert "IndexError: list index out of range" in line["stack"]
     deployment.service.cancel(job.job_id, TENANT)
     finish(consumer, deployment, job)
+
+
+def test_the_log_tells_of_each_attempt_what_its_engine_computes_on(
+    consumer: Consumer, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that finds no GPU reads on without, and only slower."""
+    log = io.StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", log)
+    job = finish(consumer, deployment, deployment.submit(script()))
+    (line,) = said(log, "the engine is ready")
+    assert (line["job_id"], line["pack"], line["device"]) == (job.job_id, "mini@0.0.1", "cpu")
 
 
 def test_an_attempt_joins_the_trace_of_the_request_that_submitted_its_job(

@@ -81,7 +81,7 @@ def test_an_engine_may_take_longer_than_it_may_be_silent(
 ) -> None:
     outcome = Outcome(2, clock.now, 200_000)
     heard = [(second, Advanced("tokens", second / 200)) for second in (50.0, 100.0, 150.0)]
-    engine = PlayedEngine((0, Loaded("mini@1", "mini")), *heard, (200, Finished(outcome)))
+    engine = PlayedEngine((0, Loaded("mini@1", "mini", "cpu")), *heard, (200, Finished(outcome)))
     assert run(engine, tmp_path, clock, monkeypatch) == outcome
 
 
@@ -89,7 +89,7 @@ def test_an_engine_that_is_silent_for_longer_than_it_may_be_is_hung(
     tmp_path: Path, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard = Advanced("tokens", 0.5)
-    engine = PlayedEngine((0, Loaded("mini@1", "mini")), (30, heard), (100, Finished(Outcome(2, clock.now, 1))))
+    engine = PlayedEngine((0, Loaded("mini@1", "mini", "cpu")), (30, heard), (100, Finished(Outcome(2, clock.now, 1))))
     with pytest.raises(TransientFailure, match="The engine hung: it gave no sign for 60 seconds"):
         run(engine, tmp_path, clock, monkeypatch)
     assert SILENCE < engine.now - 30 < SILENCE + 1
@@ -100,7 +100,7 @@ def test_an_engine_that_met_an_internal_error_is_replaced_and_one_that_refused_i
     permanent: bool, error: type[Exception], tmp_path: Path, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After some errors of a GPU, everything that the same process tries on it fails: all jobs that follow would."""
-    engine = PlayedEngine((0, Loaded("mini@1", "mini")), (1, Failed("It broke.", permanent)))
+    engine = PlayedEngine((0, Loaded("mini@1", "mini", "cpu")), (1, Failed("It broke.", permanent)))
     with pytest.raises(error, match="It broke"):
         run(engine, tmp_path, clock, monkeypatch)
     assert engine.killed is not permanent
