@@ -78,10 +78,11 @@ def test_a_program_with_asyncio_reads_a_book(service: Installation, book: Path) 
 
 def example(service: Installation, name: str, *books: Path) -> str:
     """Run an example to its end and return what it printed."""
-    command = [sys.executable, ROOT / "examples" / name, *books]
-    return subprocess.run(
-        command, env=service.environment, capture_output=True, text=True, timeout=120, check=True
-    ).stdout
+    ran = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / name), *map(str, books)],
+        env=service.environment, capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    return ran.stdout
 
 
 def test_the_example_reads_a_shelf_and_no_book_of_it_twice(service: Installation, book: Path) -> None:
