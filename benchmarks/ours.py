@@ -42,12 +42,11 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("texts", type=Path, nargs="+")
     parser.add_argument("--precision", default="f32")
-    parser.add_argument("--device")
     parser.add_argument("--correct", action="store_true", help="with upstream's defects corrected")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    engine = Engine.load(arguments.pack, device=arguments.device, precision=arguments.precision)
+    engine = Engine.load(arguments.pack, precision=arguments.precision)
     loaded = time.monotonic() - started
     rate = product_rate(arguments.precision)
     for path in arguments.texts:

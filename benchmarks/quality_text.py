@@ -9,14 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.litbank import Novel
+from training.paragraphs import SAME, plain
 
 #: Characters of the original, from the first to one past the last.
 Span = tuple[int, int]
-
-#: Marks that LitBank and its originals write differently; each is one character, so that places stay what they are.
-_SAME = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "`": "'", "—": "-", "–": "-", "_": " "})
-#: How LitBank may write a double quotation mark, after that.
-_DOUBLE = re.compile(r"''")
 
 #: So many words in a row must be found together where the original has something that LitBank has not, within so many
 #: characters.
@@ -58,8 +54,8 @@ def annotated(novel: Novel, litbank: Path) -> Annotated:
 
 def locate(words: Sequence[str], original: str) -> list[Span]:
     """Return where each word stands in the original; raises ValueError for a word that is not there."""
-    text = original.translate(_SAME)
-    forms = [_DOUBLE.sub('"', word.translate(_SAME)) for word in words]
+    text = original.translate(SAME)
+    forms = [plain(word) for word in words]
     places: list[Span] = []
     at = 0
     for index, form in enumerate(forms):

@@ -52,7 +52,7 @@ def convert(files: Sequence[Path]) -> Iterator[str]:
 
 def read(content: bytes) -> list[list[_Tagged]]:
     """Return the sentences of one NAF file."""
-    root = ET.fromstring(content)  # noqa: S314 - a pinned file
+    root = ET.fromstring(content)  # noqa: S314 - of a pinned commit
     class_of = dict(_classes(root))
     words = [
         (form.get("sent"), part, tag)

@@ -5,6 +5,7 @@ the parameters as they are, which costs a hundredth of the step, and gradients f
 All three share one encoder. Its table of words stays as it was; only the tokens that BookNLP adds are learnt.
 """
 
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -33,7 +34,7 @@ SHARED = "shared"
 _WORDS = "embeddings.word_embeddings.weight"
 #: The learnt rows after the vocabulary, for all models together.
 ADDED = "added_embeddings"
-_ADDED_TOKENS = ("[CAP]", "[QUOTE]", "[ALTQUOTE]", "[PAR]")
+_ADDED_TOKENS = tuple(dict.fromkeys(itertools.chain.from_iterable(ADDED_TOKENS.values())))
 
 #: How wide random embeddings spread at the beginning.
 _ADDED_SPREAD = 0.05

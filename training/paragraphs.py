@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
 _PART = re.compile(r"\w+|[^\w\s]")
-#: Marks that LitBank and its originals write differently.
-_SAME = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "`": "'", "—": "-", "–": "-", "_": " "})
+#: Marks that LitBank and its originals write differently; each is one character, so that places stay what they are.
+SAME = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "`": "'", "—": "-", "–": "-", "_": " "})
 #: So many parts in a row must agree before the two texts count as together again, after at most so many that do not.
 _RUN = 3
 _MOST_SKIPPED = 400
@@ -53,8 +53,13 @@ def _original_parts(original: str) -> tuple[list[str], list[int]]:
     return [part for part, _ in pairs], [number for _, number in pairs]
 
 
+def plain(text: str) -> str:
+    """Return LitBank's words with the marks of its originals, of which it writes the double quotation mark as two."""
+    return text.translate(SAME).replace("''", '"')
+
+
 def _split(text: str) -> list[str]:
-    return _PART.findall(text.translate(_SAME).replace("''", '"'))
+    return _PART.findall(plain(text))
 
 
 def _pairs(mine: Sequence[str], theirs: Sequence[str]) -> list[tuple[int, int]]:
