@@ -1,6 +1,7 @@
 """Upstream BookNLP and our engine side by side: the same machine, pack and text, in turns, each in its own process.
 
-    python -m benchmarks.engine BOOK [--pack NAME|FOLDER|small-shaped] [--precision f32|bf16] [--correct] [--rounds 2]
+    python -m benchmarks.engine BOOK [--pack NAME|FOLDER|small-shaped] [--precision f32|bf16] [--correct]
+                                     [--rounds 2] [--characters N]
 
 Each process first reads the book's beginning to warm up. Prints the seconds of each stage (the median of the
 rounds), tokens per second, the ratio with its spread, the floor that this machine sets, each side's peak memory, and
@@ -22,6 +23,7 @@ from typing import Any
 
 from benchmarks import packs
 from benchmarks.comparison import Likeness, compare_all, read_files, with_clusters_named
+from benchmarks.errors import in_one_line
 from gpu_worker.engine import Stage
 from gpu_worker.engine.layout import Model
 from gpu_worker.engine.manifest import VOCABULARY, read_manifest
@@ -62,6 +64,7 @@ class Contender:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@in_one_line
 def main() -> None:
     """Measure as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -1,6 +1,7 @@
 """How the engine's time and memory grow with the length of a text.
 
-    python -m benchmarks.growth BOOK [BOOK ...] [--pack NAME|FOLDER|small-shaped] [--tokens 20000 160000] [--rounds 2]
+    python -m benchmarks.growth BOOK [BOOK ...] [--pack NAME|FOLDER|small-shaped] [--precision f32|bf16]
+                                          [--tokens 20000 160000] [--rounds 2]
 
 Reads the books' beginnings, joined end to end and from the start again where they are too short, each length in a
 process of its own after a warm-up. Prints seconds and peak memory (the least of the rounds), and the time per token
@@ -14,12 +15,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.engine import Contender, Report, pack_folder
+from benchmarks.errors import in_one_line
 
 #: Characters of a novel in English to one token, white space included. Lengths in tokens are met about that well.
 _CHARACTERS_A_TOKEN = 4.6
 _WARM_UP_CHARACTERS = 6_000
 
 
+@in_one_line
 def main() -> None:
     """Measure as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

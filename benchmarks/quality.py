@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks import packs, quality_end_to_end
+from benchmarks.errors import in_one_line
 from benchmarks.quality_text import annotated
 from gpu_worker.engine import Engine
 from training import litbank, semcor
@@ -24,6 +25,7 @@ from training.evaluation import Split, evaluate
 Scores = Mapping[str, Mapping[str, float]]
 
 
+@in_one_line
 def main() -> None:
     """Measure as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import packs
+from benchmarks.errors import in_one_line
 from gpu_worker.engine import Engine
 from gpu_worker.engine.characters import Character
 from gpu_worker.engine.names import NARRATOR
@@ -79,6 +80,7 @@ BOOKS: Mapping[str, Sequence[Person]] = {
 }
 
 
+@in_one_line
 def main() -> None:
     """Read the books of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -57,15 +57,18 @@ WSD_CORPORA = Repository("rubenIzquierdo/wsd_corpora", "edcda7ab4c25b31317b9c256
 
 def prepare(data: Path, encoder: Path, say: Callable[[str], None], host: str = GITHUB) -> None:
     """Bring the corpora into `data` and the encoder into `encoder`; raises `DataError`."""
-    if not _all_right(data / "litbank", litbank_files()):
-        say(f"fetching {LITBANK.name} at {LITBANK.commit[:7]}")
-        _fetch_litbank(data / "litbank", host)
-    if not _semcor_is_right(data / "semcor"):
-        say(f"fetching {WSD_CORPORA.name} at {WSD_CORPORA.commit[:7]}")
-        _fetch_semcor(data / "semcor", host)
-    if not _all_right(encoder, _ENCODER_FILES):
-        say(f"fetching {_ENCODER}")
-        _fetch_encoder(encoder)
+    try:
+        if not _all_right(data / "litbank", litbank_files()):
+            say(f"fetching {LITBANK.name} at {LITBANK.commit[:7]}")
+            _fetch_litbank(data / "litbank", host)
+        if not _semcor_is_right(data / "semcor"):
+            say(f"fetching {WSD_CORPORA.name} at {WSD_CORPORA.commit[:7]}")
+            _fetch_semcor(data / "semcor", host)
+        if not _all_right(encoder, _ENCODER_FILES):
+            say(f"fetching {_ENCODER}")
+            _fetch_encoder(encoder)
+    except OSError as error:
+        raise DataError(f"the corpora cannot be put there ({error}): make room, or name another folder") from error
 
 
 def litbank_files() -> dict[str, str]:

@@ -115,6 +115,12 @@ def test_a_host_that_does_not_answer_says_what_else_can_be_done(host: str, encod
         sources.prepare(tmp_path, encoder, lambda _: None, f"{host}/nowhere")
 
 
+def test_a_folder_that_cannot_be_written_is_told(host: str, encoder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"cannot be put there \(.*file.*\): make room, or name another folder"):
+        sources.prepare(tmp_path / "file", encoder, lambda _: None, host)
+
+
 def test_a_semcor_of_other_tags_is_fetched_anew_and_a_damaged_one_told(
     host: str, encoder: Path, tmp_path: Path
 ) -> None:
