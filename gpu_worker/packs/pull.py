@@ -29,8 +29,6 @@ class Pulled:
     """A pack that is in place."""
 
     folder: Path
-    #: The SHA-256 of each of upstream's files.
-    sums: Mapping[str, str]
     #: The list that the files were checked against, None where there was none and the first download was trusted.
     checked_against: Path | None
 
@@ -72,7 +70,7 @@ def pull(
             _drop(files, known if isinstance(error, ChecksumMismatch) else {})
         raise
     shutil.rmtree(arrivals, ignore_errors=True)
-    return Pulled(place, sums, expected)
+    return Pulled(place, expected)
 
 
 def manual(published: Published, address: str = ADDRESS) -> str:

@@ -13,7 +13,7 @@ from gpu_worker.engine.layout import Model
 from gpu_worker.engine.manifest import read_manifest
 from gpu_worker.engine.pack import load_pack, read_weights
 from gpu_worker.engine.upstream_layout import sizes_of
-from gpu_worker.packs import download
+from gpu_worker.packs import checksums, download
 from gpu_worker.packs.errors import ChecksumMismatch, DownloadFailed
 from gpu_worker.packs.places import find
 from gpu_worker.packs.published import PUBLISHED
@@ -68,12 +68,13 @@ def test_what_was_downloaded_is_a_pack_with_upstreams_weights(store: PackStore, 
 def test_the_first_download_is_recorded_and_later_ones_are_checked_against_it(store: PackStore, files: Files) -> None:
     first = fetch(store, files)
     assert first.checked_against is None
-    assert first.sums == {name: hashlib.sha256(content).hexdigest() for name, content in files.content.items()}
+    recorded = checksums.read(first.folder / RECORD)
+    assert recorded == {name: hashlib.sha256(content).hexdigest() for name, content in files.content.items()}
     assert fetch(store, files).checked_against == store.folder / "small" / RECORD
 
     name = TINY.files[Model.SPEAKER]
     files.content[name] += b"more"
-    with pytest.raises(ChecksumMismatch, match=rf"{name} has SHA-256 .* has {first.sums[name]}"):
+    with pytest.raises(ChecksumMismatch, match=rf"{name} has SHA-256 .* has {recorded[name]}"):
         fetch(store, files)
     assert load_pack(store.folder / "small", "cpu").name == "small"
 
