@@ -26,7 +26,7 @@ from bookjob.models import (
     Submitted,
     WebhookSecret,
 )
-from bookjob.transfer import OnProgress
+from bookjob.transfer import OnProgress, StrPath
 
 _T = TypeVar("_T")
 
@@ -140,7 +140,7 @@ class AsyncClient:
         """Return what was found in a finished job's book; raises NotReady, NoResult (it failed) or NotFound."""
         return await self._hold(conversations.ask(calls.result(job_id), Result))
 
-    async def download_result(self, job_id: str, path: Path, *, on_progress: OnProgress | None = None) -> None:
+    async def download_result(self, job_id: str, path: StrPath, *, on_progress: OnProgress | None = None) -> None:
         """Write the result as the service sends it, a JSON document, to a file; errors as for `result`."""
         await self._hold(conversations.download(calls.result(job_id), path, on_progress))
 
@@ -148,7 +148,7 @@ class AsyncClient:
         self,
         job_id: str,
         name: FileName,
-        path: Path,
+        path: StrPath,
         *,
         on_progress: OnProgress | None = None,
     ) -> None:

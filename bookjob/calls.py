@@ -26,6 +26,8 @@ READY: Final = Call("GET", "/ready", accepts=frozenset({httpx.codes.SERVICE_UNAV
 
 #: The longest idempotency key that the service takes, in characters.
 _LONGEST_KEY: Final = 255
+#: What gateways take of a path and its query, in characters; the longest name of a book fits, percent-encoded.
+_LONGEST_PATH: Final = 8_000
 
 
 class JobRequest(TypedDict, total=False):
@@ -156,10 +158,16 @@ def _require_unicode(name: str, value: Any) -> None:
 
 def _with_query(path: str, **fields: str | int | None) -> str:
     query = urlencode(_given(fields))
-    return f"{path}?{query}" if query else path
+    return _fitting(f"{path}?{query}" if query else path)
 
 
 def _job(job_id: str) -> str:
     _require_unicode("job_id", job_id)
     # One segment of the path, whatever a caller typed.
-    return f"/v1/jobs/{quote(job_id, safe='')}"
+    return _fitting(f"/v1/jobs/{quote(job_id, safe='')}")
+
+
+def _fitting(path: str) -> str:
+    if len(path) > _LONGEST_PATH:
+        raise InvalidArgument(f"{path[:40]}… is too long to be asked for: it has {len(path):,} characters.")
+    return path

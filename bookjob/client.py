@@ -25,7 +25,7 @@ from bookjob.models import (
     Submitted,
     WebhookSecret,
 )
-from bookjob.transfer import OnProgress
+from bookjob.transfer import OnProgress, StrPath
 
 _T = TypeVar("_T")
 
@@ -157,7 +157,7 @@ class Client:
         """Return what was found in a finished job's book; raises NotReady, NoResult (it failed) or NotFound."""
         return self._hold(conversations.ask(calls.result(job_id), Result))
 
-    def download_result(self, job_id: str, path: Path, *, on_progress: OnProgress | None = None) -> None:
+    def download_result(self, job_id: str, path: StrPath, *, on_progress: OnProgress | None = None) -> None:
         """Write the result as the service sends it, a JSON document, to a file; errors as for `result`.
 
         The file appears whole or not at all, and is never held in memory. `on_progress` is told of the bytes that
@@ -169,7 +169,7 @@ class Client:
         self,
         job_id: str,
         name: FileName,
-        path: Path,
+        path: StrPath,
         *,
         on_progress: OnProgress | None = None,
     ) -> None:

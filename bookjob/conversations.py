@@ -20,7 +20,7 @@ from bookjob.models import Job, Result, Submitted, UploadForm
 from bookjob.output import atomically
 from bookjob.polling import Arrival, Watch
 from bookjob.protocol import Call
-from bookjob.transfer import OnProgress, Save, opened, save_to
+from bookjob.transfer import OnProgress, Save, StrPath, opened, save_to
 
 _T = TypeVar("_T")
 _Answer = TypeVar("_Answer", bound=BaseModel)
@@ -139,11 +139,11 @@ def analyze(
     return (yield from ask(calls.result(job_id), Result))
 
 
-def download(call: Call, path: Path, on_progress: OnProgress | None) -> Conversation[None]:
+def download(call: Call, path: StrPath, on_progress: OnProgress | None) -> Conversation[None]:
     """Write what a call answers to a file, which appears whole or not at all."""
 
     def attempt() -> Conversation[None]:
-        with atomically(path) as file:
+        with atomically(Path(path)) as file:
             yield from _answer(call, save_to(file, on_progress))
 
     yield from _with_retries(call, attempt)

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, with_config
 from typing_extensions import TypedDict  # pydantic takes the standard one from Python 3.12 on
 
 FileName = Literal["tokens", "entities", "supersense", "quotes", "book", "book.html"]
@@ -176,6 +176,7 @@ class Readiness(_Answer):
     checks: dict[str, Check]
 
 
+@with_config(ConfigDict(extra="allow"))
 class Token(TypedDict):
     """One word or mark with its syntax, under BookNLP's column names.
 

@@ -3,6 +3,7 @@
 import os
 import re
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ def file_stem(book_id: str) -> str:
 
     Nothing that a caller or a service writes into an id can name another folder or a hidden file.
     """
-    safe = re.sub(r"[^\w.-]+", "_", book_id).strip("._-")
+    # A name from a Mac may have its accents beside its letters, where they are no part of a word.
+    safe = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", book_id)).strip("._-")
     return safe.encode()[:_MAX_NAME].decode(errors="ignore").rstrip("._-") or _DEFAULT_NAME
 
 

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
 from typing import IO, BinaryIO, TypeAlias, cast
 
@@ -11,6 +12,8 @@ import httpx
 from bookjob.book import encode
 from bookjob.errors import InvalidBook
 
+#: A file by its path.
+StrPath: TypeAlias = str | PathLike[str]
 #: Is told of bytes as they pass: how many so far, and how many in all, where that is known.
 OnProgress: TypeAlias = Callable[[int, int | None], None]
 #: Is given an answer and the next piece of its body.

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from bookjob import errors
 from bookjob.async_client import AsyncClient
 from bookjob.client import Client
-from bookjob.models import Job, JobState
+from bookjob.models import Job, JobState, Token
 from bookjob.polling import OUTAGE_PATIENCE
 from bookjob.protocol import MAX_ATTEMPTS, MAX_RETRY_AFTER
 
-from .conftest import JOB_ID, READY, Connect, ScriptedService, Time, body_of, job, problem
+from .conftest import JOB_ID, READY, Connect, ScriptedService, Time, body_of, job, problem, result
 
 
 def test_a_submission_sends_only_what_the_caller_asked_for(client: Client, service: ScriptedService) -> None:
@@ -61,6 +61,15 @@ def test_half_a_surrogate_pair_is_refused_in_every_argument_before_anything_is_s
 ) -> None:
     with pytest.raises(errors.InvalidArgument, match="lone surrogate"):
         getattr(client, call)(*arguments, **more)
+    assert service.requests == []
+
+
+@pytest.mark.parametrize(("call", "argument"), [("status", "job_id"), ("result", "job_id"), ("latest", "book_id")])
+def test_what_is_too_long_for_a_url_is_refused_before_anything_is_sent(
+    client: Client, service: ScriptedService, call: str, argument: str
+) -> None:
+    with pytest.raises(errors.InvalidArgument, match=r"too long.*characters\."):
+        getattr(client, call)(**{argument: "x" * 70_000})
     assert service.requests == []
 
 
@@ -314,9 +323,12 @@ def test_a_redirect_that_is_not_the_services_is_not_followed(
 
 
 def test_fields_of_a_newer_service_are_kept(client: Client, service: ScriptedService) -> None:
+    columns = dict.fromkeys(Token.__annotations__, "0") | {"mood": "sunny"}
     service.looks = [job(mood="sunny")]
+    service.result = result(tokens=[columns])
 
     assert client.status(JOB_ID).model_dump()["mood"] == "sunny"
+    assert dict(client.result(JOB_ID).result.tokens[0])["mood"] == "sunny"
 
 
 def test_waiting_tells_every_change_once_and_returns_the_end(client: Client, service: ScriptedService) -> None:

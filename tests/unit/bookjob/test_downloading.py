@@ -32,6 +32,12 @@ def test_a_large_result_is_fetched_from_storage_without_showing_it_the_key(conne
     assert "X-API-Key" not in asked[1].headers
 
 
+def test_a_path_may_be_written_as_text(client: Client, service: ScriptedService, tmp_path: Path) -> None:
+    client.download_file(JOB_ID, "tokens", str(tmp_path / "emma.tokens"))
+
+    assert (tmp_path / "emma.tokens").read_bytes() == service.files["tokens"]
+
+
 class BrokenBody(httpx.SyncByteStream, httpx.AsyncByteStream):
     """A body whose connection breaks after its first bytes."""
 

@@ -26,6 +26,7 @@ def test_no_book_id_leads_out_of_the_folder_or_to_a_hidden_file(book_id: str) ->
     [
         ("emma", "emma"),
         ("Émile ou De l'éducation", "Émile_ou_De_l_éducation"),
+        ("Les Mise\N{COMBINING ACUTE ACCENT}rables", "Les_Misérables"),
         ("../../etc/passwd", "etc_passwd"),
         ("..", "book"),
         ("", "book"),
