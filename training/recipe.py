@@ -1,4 +1,7 @@
-"""How the pack is trained: every choice in one place, recorded with each checkpoint."""
+"""How the pack is trained: the choices of a run, recorded with each checkpoint.
+
+What belongs to one loss or one network alone, such as its dropout, stands beside it.
+"""
 
 from dataclasses import dataclass
 

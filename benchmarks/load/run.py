@@ -17,8 +17,8 @@ from benchmarks.load.record import Record
 #: How long an answer may take, in seconds: it waits for a place behind all other callers and then to be worked out.
 PATIENCE = 60.0
 
-#: How long the jobs may take to end after the callers have gone, in seconds: an upload that met a full queue comes
-#: again after some minutes.
+#: How long the jobs may take to end after the callers have gone, in seconds: an upload that met a fault comes again
+#: three minutes later.
 PATIENCE_WITH_JOBS = 400.0
 
 
