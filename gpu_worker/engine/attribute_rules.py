@@ -62,10 +62,11 @@ class RememberedRules:
         if examples:
             _filled(sample, (TAG, DEP), [kind[2:] for kind in examples])
         kinds = list(examples)
-        self._met.update((kind, []) for kind in kinds)
+        met: dict[_Kind, list[int]] = {kind: [] for kind in kinds}
         for number, start in self._matches(self._own, sample):
-            self._met[kinds[start]].append(number)
-        self._outcomes.update((kind, self._outcome(kind, self._met[kind])) for kind in kinds)
+            met[kinds[start]].append(number)
+        self._outcomes.update((kind, self._outcome(kind, rules)) for kind, rules in met.items())
+        self._met.update(met)  # last, for Ctrl-C may come at any time, and what is in here is never looked at again
 
     def _between_neighbours(self, doc: Doc) -> dict[int, list[int]]:
         """Return the numbers of the rules about neighbours that are met, by the token that they change."""

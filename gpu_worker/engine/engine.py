@@ -1,17 +1,20 @@
 """BookNLP's pipeline from a text to its analysis, stage by stage (upstream's `EnglishBookNLP`)."""
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
-from gpu_worker.engine import characters, gender, names, quotes
+from gpu_worker.engine import characters, gender, names, narrator, quotes
 from gpu_worker.engine import checkpoints as codecs
 from gpu_worker.engine.analysis import Analysis
 from gpu_worker.engine.characters import Character
 from gpu_worker.engine.checkpoints import Checkpoints, Codec, NamesFound
 from gpu_worker.engine.document import Mention, Quote, Tagging, Task, Token
+from gpu_worker.engine.errors import EngineError
 from gpu_worker.engine.memory import ask_for_huge_pages, returning_memory
 from gpu_worker.engine.options import Options
 from gpu_worker.engine.progress import Advance, Meter, Progress
@@ -34,6 +37,8 @@ class Engine:
         self._nlp = nlp
         self._parsers = parsers
         self._pack = pack
+        self._in_use = Lock()
+        self._process = os.getpid()
 
     @classmethod
     def load(cls, pack_folder: Path, *, device: str | None = None, precision: str = "f32") -> "Engine":
@@ -70,20 +75,28 @@ class Engine:
 
         `on_progress` hears how far the run is and `cancelled` is asked whether to stop, both several times a second
         on a CPU. With `checkpoints`, stages that an earlier run of the same text finished are not run again.
-        Raises `UnreadableText` for a text without a word or too long, `Cancelled` when asked to stop.
+        Calls from several threads wait for one another: spaCy's memory is that of one text.
+        Raises `UnreadableText` for a text without a word or too long, `Cancelled` when asked to stop, and `EngineError`
+        in a fork of the process that loaded the engine.
         """
+        if os.getpid() != self._process:
+            raise EngineError(
+                "this engine was loaded in another process, and torch hangs in a fork: load one in each process, for "
+                'example with multiprocessing.get_context("spawn")'
+            )
         options = options or Options()
-        run = _Run(
-            text,
-            options,
-            self._nlp,
-            self._parsers,
-            self._pack,
-            Meter(options.tasks, on_progress, cancelled),
-            checkpoints,
-            self._key(text, options),
-        )
-        return run.analyze()
+        with self._in_use:
+            run = _Run(
+                text,
+                options,
+                self._nlp,
+                self._parsers,
+                self._pack,
+                Meter(options.tasks, on_progress, cancelled),
+                checkpoints,
+                self._key(text, options),
+            )
+            return run.analyze()
 
     def _key(self, text: str, options: Options) -> str:
         """Return a digest of all that decides the output of a run."""
@@ -204,6 +217,8 @@ class _Run:
     ) -> NamesFound:
         in_quote = quotes.inside(found, len(tokens))
         refs = names.cluster(tokens, mentions, in_quote, compat=self.options.compat)
+        if not self.options.compat:
+            refs = narrator.named(tokens, mentions, refs, in_quote)
         advance(0.5)
         categories = self.options.referential_gender_cats
         return NamesFound(refs, gender.infer(tokens, mentions, refs, categories))

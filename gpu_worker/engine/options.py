@@ -37,6 +37,8 @@ class Options:
     def __post_init__(self) -> None:
         if not self.tasks:
             raise ValueError(f"no task is asked for: choose from {', '.join(Task)}")
+        if unknown := self.tasks - frozenset(Task):
+            raise ValueError(f"no task is called {' or '.join(sorted(unknown))}: choose from {', '.join(Task)}")
         for task, needed in NEEDS.items():
             if task in self.tasks and not needed <= self.tasks:
                 raise ValueError(f"{task} needs {' and '.join(sorted(needed - self.tasks))}")

@@ -64,6 +64,20 @@ def test_the_pipeline_of_the_engine_remembers(nlp: Language) -> None:
     assert "attribute_ruler" not in nlp.pipe_names
 
 
+def test_a_text_that_is_given_up_leaves_no_kind_half_remembered(
+    plain: Language, remembering: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    text = "Forty quagmires bewildered Zebulon gloriously."
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(RememberedRules, "_matches", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            remembering(text)
+    assert _agree(plain, remembering, text)
+
+
 def test_what_is_remembered_stays_bounded(
     plain: Language, remembering: Language, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,11 +1,13 @@
+import os
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from gpu_worker.engine import Cancelled, Engine, Options, Progress, Stage, Task, UnreadableText
+from gpu_worker.engine import Analysis, Cancelled, Engine, EngineError, Options, Progress, Stage, Task, UnreadableText
 from gpu_worker.engine.progress import stages_of
 
 TEXT = (Path(__file__).parents[2] / "parity/texts/first_person.txt").read_text(encoding="utf-8")
@@ -104,6 +106,28 @@ def test_the_long_stages_ask_for_a_stop_every_two_thousand_words(engine: Engine)
     assert words > 4_000
     for stage in (Stage.TOKENS, Stage.TAGGING, Stage.SPEAKERS, Stage.COREFERENCE):
         assert looks[stage] >= words / 2_000, stage
+
+
+def test_a_text_from_another_thread_waits_until_the_one_before_it_is_read(engine: Engine) -> None:
+    heard: list[str] = []
+    waiting: list[Future[Analysis]] = []
+    with ThreadPoolExecutor(1) as pool:
+
+        def on_progress(_: Progress) -> None:
+            heard.append("first")
+            if not waiting:
+                waiting.append(pool.submit(engine.analyze, TEXT, on_progress=lambda _: heard.append("second")))
+
+        first = engine.analyze(TEXT, on_progress=on_progress)
+        assert dict(waiting[0].result().files()) == dict(first.files())
+    assert heard == sorted(heard)
+
+
+def test_a_fork_is_told_to_load_an_engine_of_its_own(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: own + 1)
+    with pytest.raises(EngineError, match="load one in each process"):
+        engine.analyze(TEXT)
 
 
 def test_a_document_holds_what_was_asked_for_and_no_more(engine: Engine) -> None:

@@ -103,6 +103,7 @@ def test_quotes_that_were_not_asked_for_are_not_in_the_document() -> None:
     ("choose", "complaint"),
     [
         (lambda: Options(tasks=frozenset()), "no task"),
+        (lambda: Options(tasks=frozenset({"quotes"})), "no task is called quotes"),  # type: ignore[arg-type]
         (lambda: Options(tasks=frozenset({Task.COREF})), "coref needs entity and quote"),
         (lambda: Options(tasks=frozenset({Task.QUOTE})), "quote needs entity"),
         (lambda: Options(referential_gender_cats=((),)), "every category"),
