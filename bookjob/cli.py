@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from io import TextIOWrapper
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
@@ -57,6 +57,18 @@ class _Commands(TyperGroup):
             raise typer.Exit(ExitCode.USAGE) from error
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"bookjob {version('bookjob')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and exit.")
+]
+
 app = typer.Typer(
     name="bookjob",
     cls=_Commands,
@@ -67,6 +79,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def _options(version: Version = False) -> None:
+    """Let there be options before any command."""
+
 
 #: The commands as the help groups them.
 _PANELS: Final[dict[str, dict[str, Callable[..., None]]]] = {

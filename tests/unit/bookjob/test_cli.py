@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time as wall
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -353,6 +354,13 @@ def test_help_names_what_is_taken_where_nothing_is_said(bookjob: Command) -> Non
 
     for default in ("the file's name", "the service's, small", "all of them", "output/BOOK", "http://localhost:8000"):
         assert f"[default: ({default})]" in words
+
+
+def test_the_version_is_told_before_any_command(bookjob: Command) -> None:
+    described = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    for arguments in (("--version",), ("--version", "list")):
+        assert bookjob(*arguments).stdout == f"bookjob {described['version']}\n"
 
 
 def test_help_needs_neither_the_http_library_nor_the_local_stack() -> None:
