@@ -45,6 +45,8 @@ class _Commands(TyperGroup):
             from bookjob.wording import in_commands
 
             say(f"Error: {in_commands(str(error))}", style="red")
+            for how_to_go_on in getattr(error, "__notes__", ()):
+                say(how_to_go_on)
             raise typer.Exit(exit_code_of(error)) from error
         except OSError as error:
             if error.errno == errno.EPIPE:

@@ -110,11 +110,11 @@ def follow(
     """Show a job's progress until it ends, and give every change to `on_change` too; return the completed job.
 
     Raises JobEnded when it ended otherwise. Ctrl-C stops the watching and not the job, and says how to watch on;
-    KeyboardInterrupt then goes on.
+    KeyboardInterrupt then goes on. The error of an outage has it as its note.
     """
     when = _when(service_stops)
     hint = f"Stopped watching; the job goes on{when}. Watch on with: {command('watch', job_id, client)}"
-    with _on_interrupt(messages, hint), job_progress(messages) as show:
+    with _on_interrupt(messages, hint), _on_outage(hint), job_progress(messages) as show:
 
         def tell(job: Job) -> None:
             show(job)
@@ -148,7 +148,7 @@ def fetch(client: Client, job: Job, folder: Path | None, messages: Console, *, s
     output = _output(folder, name)
     again = command("result", job.job_id, client, *([] if folder is None else ["-o", str(folder)]))
     hint = f"The result stays at the service until it expires. Fetch it{_when(service_stops)} with: {again}"
-    with _on_interrupt(messages, hint):
+    with _on_interrupt(messages, hint), _on_outage(hint):
         with bytes_progress(messages, "Fetching") as show:
             client.download_result(job.job_id, output.result, on_progress=show)
         files = [*_booknlp_files(client, job.job_id, output), output.result]
@@ -220,4 +220,13 @@ def _on_interrupt(messages: Console, hint: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         messages.print(hint, soft_wrap=True, highlight=False, markup=False)
+        raise
+
+
+@contextmanager
+def _on_outage(hint: str) -> Iterator[None]:
+    try:
+        yield
+    except (errors.ServiceUnreachable, errors.ServiceFailed) as error:
+        error.add_note(hint)
         raise

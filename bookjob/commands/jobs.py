@@ -79,6 +79,7 @@ def list_jobs(
 def watch(job_id: JobId, url: Url = None, api_key: ApiKey = None, as_json: Json = False) -> None:
     """Watch a job until it ends. With --json, print it whenever it changes."""
     with connection.service(url, api_key) as client:
+        client.status(job_id)  # whoever asks at the wrong address hears so at once, not after an outage's patience
         watch_to_the_end(client, job_id, as_json)
 
 

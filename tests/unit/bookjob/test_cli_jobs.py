@@ -12,7 +12,7 @@ from rich.console import Console
 from bookjob.models import Job
 from bookjob.overview import jobs_table
 
-from .conftest import JOB_ID, Command, ScriptedService, job, problem
+from .conftest import JOB_ID, Command, ScriptedService, Time, job, problem
 
 
 def paged(service: ScriptedService, *sizes: int) -> None:
@@ -101,6 +101,38 @@ def test_a_list_that_makes_no_sense_is_a_usage_error(
 ) -> None:
     assert bookjob("list", *arguments).exit_code == 2
     assert service.requests == []
+
+
+def test_watching_at_an_address_where_no_service_is_ends_at_once(
+    bookjob: Command, service: ScriptedService, time: Time
+) -> None:
+    service.fail("GET", JOB_ID, *[httpx.ConnectError("refused")] * 1000)
+
+    assert bookjob("watch", JOB_ID).exit_code == 3
+    assert time.now < 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "last", "answered", "command"),
+    [
+        (("watch", JOB_ID), JOB_ID, 1, f"bookjob watch {JOB_ID}"),
+        (("run", "emma.txt"), JOB_ID, 0, f"bookjob watch {JOB_ID}"),
+        (("run", "emma.txt", "-o", "out"), "result", 0, f"bookjob result {JOB_ID} -o out"),
+        (("result", JOB_ID), "tokens", 0, f"bookjob result {JOB_ID}"),
+    ],
+)
+def test_an_outage_that_breaks_a_command_off_leaves_how_to_go_on(
+    bookjob: Command, service: ScriptedService, arguments: tuple[str, ...], last: str, answered: int, command: str
+) -> None:
+    answers = [httpx.Response(200, json=job("running"))] * answered
+    service.fail("GET", last, *answers, *[httpx.ConnectError("refused")] * 1000)
+
+    ran = bookjob(*arguments)
+
+    assert ran.exit_code == 3
+    error, how_to_go_on = ran.stderr.splitlines()[-2:]
+    assert error.startswith("Error: No answer from")
+    assert how_to_go_on.endswith(f"with: {command}")
 
 
 def test_the_latest_job_is_shown_as_it_stands(bookjob: Command, service: ScriptedService) -> None:
