@@ -20,7 +20,7 @@ from torch.nn import functional
 from gpu_worker.engine import layout
 from gpu_worker.engine.bio import TagSet
 from gpu_worker.engine.encoder import Encoder, EncoderShape
-from gpu_worker.engine.layout import ADDED_TOKENS, Model
+from gpu_worker.engine.layout import ADDED_TOKENS, WORDS, Model, under
 from gpu_worker.engine.manifest import EncoderSizes, Manifest, TagSets
 from gpu_worker.engine.networks import CorefNetwork, Recurrent, SpeakerNetwork, TaggerNetwork
 from gpu_worker.engine.pack import Pack, Precision
@@ -31,7 +31,6 @@ from training.recurrent import TrainableBiLstm
 
 #: The encoder's name in the pack.
 SHARED = "shared"
-_WORDS = "embeddings.word_embeddings.weight"
 #: The learnt rows after the vocabulary, for all models together.
 ADDED = "added_embeddings"
 _ADDED_TOKENS = tuple(dict.fromkeys(itertools.chain.from_iterable(ADDED_TOKENS.values())))
@@ -80,7 +79,7 @@ class Foundation:
             known = {name: weights[name] for name in names}
         except (OSError, KeyError, ValueError, SafetensorError) as error:
             raise DataError(f"{folder} does not hold the encoder that training begins with: {error}") from error
-        words = known.pop(_WORDS)
+        words = known.pop(WORDS)
         return cls(shape, tag_sets, {piece: index for index, piece in enumerate(pieces) if piece}, words, known)
 
     def tokenizers(self) -> dict[Model, WordPiece]:
@@ -157,34 +156,30 @@ class Builder:
         return Pack(Path(), manifest, self.device, Precision.F32, built.tagger, built.speaker, built.coref)
 
     def _build(self, weights: Weights, dtype: torch.dtype, dropout: float, recurrent: type[Recurrent]) -> Networks:
-        own = {_WORDS: torch.cat((self._words, weights[ADDED])), **_under(weights, f"encoder.{SHARED}")}
+        own = {WORDS: torch.cat((self._words, weights[ADDED])), **under(weights, f"encoder.{SHARED}")}
         encoder = Encoder(own, self.foundation.shape, dtype, dropout=dropout)
         return Networks(
             TaggerNetwork(
                 encoder,
                 self.tokenizers[Model.TAGGER],
-                _under(weights, Model.TAGGER),
+                under(weights, Model.TAGGER),
                 entity_tags=self._entity_tags,
                 supersense_tags=self._supersense_tags,
                 recurrent=recurrent,
             ),
-            SpeakerNetwork(encoder, self.tokenizers[Model.SPEAKER], _under(weights, Model.SPEAKER)),
-            CorefNetwork(encoder, self.tokenizers[Model.COREF], _under(weights, Model.COREF)),
+            SpeakerNetwork(encoder, self.tokenizers[Model.SPEAKER], under(weights, Model.SPEAKER)),
+            CorefNetwork(encoder, self.tokenizers[Model.COREF], under(weights, Model.COREF)),
         )
 
 
 def pack_weights(foundation: Foundation, weights: Weights) -> dict[str, Tensor]:
     """Return all of a pack's tensors, under the names that it stores them by."""
     stored = {name: tensor.detach().float().cpu() for name, tensor in weights.items() if name != ADDED}
-    stored[f"encoder.{SHARED}.{_WORDS}"] = foundation.words
+    stored[f"encoder.{SHARED}.{WORDS}"] = foundation.words
     added = dict(zip(_ADDED_TOKENS, weights[ADDED].detach().float().cpu(), strict=True))
     for model in Model:
         stored[f"{model}.added_embeddings"] = torch.stack([added[token] for token in ADDED_TOKENS[model]])
     return stored
-
-
-def _under(weights: Weights, prefix: str) -> dict[str, Tensor]:
-    return {name[len(prefix) + 1 :]: tensor for name, tensor in weights.items() if name.startswith(f"{prefix}.")}
 
 
 def _random(name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

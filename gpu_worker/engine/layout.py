@@ -4,14 +4,18 @@ One table serves all: a pack is checked against it, a foreign checkpoint is read
 Shapes are torch's: a linear layer's weight is `[out, in]`, an LSTM's four gates are stacked.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from gpu_worker.engine.encoder import EncoderShape
 
 Shapes = dict[str, tuple[int, ...]]
+Weight = TypeVar("Weight")
+
+#: BERT's name for an encoder's table of words.
+WORDS = "embeddings.word_embeddings.weight"
 
 #: Positions that a BERT encoder knows, and hence the longest sequence it reads.
 POSITIONS = 512
@@ -42,11 +46,16 @@ ADDED_TOKENS = {
 }
 
 
+def under(weights: Mapping[str, Weight], prefix: str) -> dict[str, Weight]:
+    """Return the weights whose names begin with the prefix and a dot, by the rest of their names."""
+    return {name[len(prefix) + 1 :]: weight for name, weight in weights.items() if name.startswith(f"{prefix}.")}
+
+
 def encoder(shape: "EncoderShape", vocabulary: int) -> Shapes:
     """Return the weights of a BERT encoder; its pooler is left out, for nothing reads it."""
     hidden, inner = shape.hidden, shape.intermediate
     shapes: Shapes = {
-        "embeddings.word_embeddings.weight": (vocabulary, hidden),
+        WORDS: (vocabulary, hidden),
         "embeddings.position_embeddings.weight": (POSITIONS, hidden),
         "embeddings.token_type_embeddings.weight": (2, hidden),
         **_norm("embeddings.LayerNorm", hidden),

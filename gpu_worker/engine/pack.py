@@ -22,7 +22,7 @@ from gpu_worker.engine.bio import TagSet
 from gpu_worker.engine.document import Token
 from gpu_worker.engine.encoder import Encoder
 from gpu_worker.engine.errors import PackError
-from gpu_worker.engine.layout import ADDED_TOKENS, Model
+from gpu_worker.engine.layout import ADDED_TOKENS, WORDS, Model, under
 from gpu_worker.engine.manifest import MANIFEST, VOCABULARY, WEIGHTS, Manifest, check_files, read_manifest
 from gpu_worker.engine.mention_vectors import MentionReader
 from gpu_worker.engine.networks import CorefNetwork, SpeakerNetwork, TaggerNetwork
@@ -30,8 +30,6 @@ from gpu_worker.engine.wordpiece import CAPITALISED, SPECIAL, WordPiece
 
 #: What follows a matrix's name in the name of its rows' scales.
 SCALE = ".scale"
-
-_WORDS = "embeddings.word_embeddings.weight"
 
 
 class Precision(StrEnum):
@@ -103,11 +101,11 @@ def load_pack(folder: Path, device: torch.device | str | None = None, precision:
         return tokenizers.setdefault(tuple(added[model].values()), WordPiece(vocabulary, added[model]))
 
     def weights_of(model: Model) -> dict[str, Tensor]:
-        return {name: tensor.to(device) for name, tensor in _under(weights, model).items()}
+        return {name: tensor.to(device) for name, tensor in under(weights, model).items()}
 
     @cache
     def built(name: str, dtype: torch.dtype) -> Encoder:
-        own = _under(weights, f"encoder.{name}") | {_WORDS: tables[name]}
+        own = under(weights, f"encoder.{name}") | {WORDS: tables[name]}
         own = {key: tensor.to(device) for key, tensor in own.items()}
         return Encoder(own, manifest.encoders[name].shape, dtype)
 
@@ -210,10 +208,6 @@ def _widened(stored: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) ->
     return widened
 
 
-def _under(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name[len(prefix) + 1 :]: tensor for name, tensor in weights.items() if name.startswith(f"{prefix}.")}
-
-
 def _tables_of_words(
     manifest: Manifest, weights: Mapping[str, Tensor]
 ) -> tuple[dict[str, Tensor], dict[Model, dict[str, int]]]:
@@ -224,7 +218,7 @@ def _tables_of_words(
     tables: dict[str, Tensor] = {}
     added: dict[Model, dict[str, int]] = {}
     for name in manifest.encoders:
-        rows = weights[f"encoder.{name}.{_WORDS}"]
+        rows = weights[f"encoder.{name}.{WORDS}"]
         known: dict[bytes, int] = {}
         extra: list[Tensor] = []
         for model in (model for model in Model if manifest.models[model] == name):

@@ -18,7 +18,7 @@ from torch import Tensor
 from gpu_worker.engine import layout
 from gpu_worker.engine.encoder import EncoderShape
 from gpu_worker.engine.errors import PackError
-from gpu_worker.engine.layout import ADDED_TOKENS, Model
+from gpu_worker.engine.layout import ADDED_TOKENS, WORDS, Model, under
 from gpu_worker.engine.manifest import (
     MANIFEST,
     VOCABULARY,
@@ -32,7 +32,6 @@ from gpu_worker.engine.pack import Pack, expected_shapes, read_vocabulary, read_
 
 _SIZES = re.compile(r"L-(?P<layers>\d+)_H-(?P<hidden>\d+)_A-(?P<heads>\d+)")
 _NAME = re.compile(r"(entities|speaker|coref)_.+-v(?P<version>\d.*)\.model")
-_WORDS = "embeddings.word_embeddings.weight"
 _ADDED = "added_embeddings"
 _SEGMENTS = 2
 
@@ -58,7 +57,7 @@ def export(pack: Pack, folder: Path) -> dict[Model, Path]:
         base = f"{pack.name}_{encoder}_L-{sizes.layers}_H-{sizes.hidden}_A-{sizes.heads}"
         written[model] = folder / f"{model}_{base}-v{pack.version}.model"
         torch.save(_upstream_state(weights, model, encoder), written[model])
-        _write_base(folder / base, _under(weights, f"encoder.{encoder}"), sizes.shape, pack.folder / VOCABULARY)
+        _write_base(folder / base, under(weights, f"encoder.{encoder}"), sizes.shape, pack.folder / VOCABULARY)
     return written
 
 
@@ -157,10 +156,10 @@ def sizes_of(name: str) -> EncoderShape:
 
 
 def _upstream_state(weights: Mapping[str, Tensor], model: Model, encoder: str) -> dict[str, Tensor]:
-    state = {f"bert.{key}": tensor for key, tensor in _under(weights, f"encoder.{encoder}").items()}
-    own = _under(weights, str(model))
-    state[f"bert.{_WORDS}"] = torch.cat([state[f"bert.{_WORDS}"], own.pop(_ADDED)])
-    hidden = state[f"bert.{_WORDS}"].shape[1]
+    state = {f"bert.{key}": tensor for key, tensor in under(weights, f"encoder.{encoder}").items()}
+    own = under(weights, str(model))
+    state[f"bert.{WORDS}"] = torch.cat([state[f"bert.{WORDS}"], own.pop(_ADDED)])
+    hidden = state[f"bert.{WORDS}"].shape[1]
     state["bert.pooler.dense.weight"] = torch.zeros(hidden, hidden)
     state["bert.pooler.dense.bias"] = torch.zeros(hidden)
     return state | own
@@ -182,7 +181,7 @@ def _write_base(folder: Path, encoder: Mapping[str, Tensor], shape: EncoderShape
         "layer_norm_eps": shape.layer_norm_epsilon,
         "max_position_embeddings": layout.POSITIONS,
         "type_vocab_size": _SEGMENTS,
-        "vocab_size": len(encoder[_WORDS]),
+        "vocab_size": len(encoder[WORDS]),
     }
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
@@ -206,11 +205,11 @@ def _pack_tensors(state: Mapping[str, Tensor], model: Model) -> dict[str, Tensor
         f"encoder.{model}.{key.removeprefix(bert)}" if key.startswith(bert) else f"{model}.{key}": tensor
         for key, tensor in state.items()
     }
-    words = named.get(f"encoder.{model}.{_WORDS}")
+    words = named.get(f"encoder.{model}.{WORDS}")
     if words is None:
-        raise PackError(f"the checkpoint of {model} has no encoder: it lacks {bert}{_WORDS}")
+        raise PackError(f"the checkpoint of {model} has no encoder: it lacks {bert}{WORDS}")
     count = len(words) - len(ADDED_TOKENS[model])
-    named[f"encoder.{model}.{_WORDS}"] = words[:count].clone()
+    named[f"encoder.{model}.{WORDS}"] = words[:count].clone()
     named[f"{model}.{_ADDED}"] = words[count:].clone()
     return named
 
@@ -222,7 +221,3 @@ def _random(key: str, shape: tuple[int, ...], generator: torch.Generator) -> Ten
         return 0.1 * torch.randn(shape, generator=generator)
     scale = 0.1 if len(shape) == 1 or "embedding" in key else shape[-1] ** -0.5
     return scale * torch.randn(shape, generator=generator)
-
-
-def _under(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key[len(prefix) + 1 :]: tensor for key, tensor in weights.items() if key.startswith(f"{prefix}.")}
