@@ -22,6 +22,7 @@ from gpu_worker.engine import Cancelled, EngineError, Options, PackError, Progre
 from gpu_worker.engine.checkpoints import VERSION as CHECKPOINT_VERSION
 from gpu_worker.engine.options import CATEGORIES
 from gpu_worker.engine_port import Engine, EngineLoader
+from gpu_worker.logs import logger
 from gpu_worker.protocol import (
     Advanced,
     Analyze,
@@ -126,14 +127,15 @@ class Child:
         if self._engine is None:
             raise EngineError("no model pack is loaded")
         scratch = Scratch(order.folder)
-        analysis = self._engine.analyze(
-            scratch.text.read_bytes().decode(),
-            _options(order),
-            on_progress=self._advance,
-            checkpoints=FolderCheckpoints(scratch, self._line),
-            cancelled=self._line.stop.is_set,
-        )
-        return Finished(write_results(order, analysis, utc_now))
+        with logger.append_context_keys(job_id=order.job_id):
+            analysis = self._engine.analyze(
+                scratch.text.read_bytes().decode(),
+                _options(order),
+                on_progress=self._advance,
+                checkpoints=FolderCheckpoints(scratch, self._line),
+                cancelled=self._line.stop.is_set,
+            )
+            return Finished(write_results(order, analysis, utc_now))
 
     def _advance(self, progress: Progress) -> None:
         self._line.say(Advanced(progress.stage, progress.fraction, progress.eta_seconds))

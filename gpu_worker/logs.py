@@ -1,4 +1,7 @@
-"""The worker's log: one JSON object a line on stderr, each with the job, attempt, lease epoch and stage at hand."""
+"""The worker's log: one JSON object a line on stderr, each with the job, attempt, lease epoch and stage at hand.
+
+What the engine logs in its own process is a line of it too, for the logger's name is the package's; it names the job.
+"""
 
 import sys
 from typing import Final
