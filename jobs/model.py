@@ -175,7 +175,6 @@ class Lease:
     tenant: str
     #: The job's place in the queue, as `Job.place`.
     place: str
-    owner: str
     epoch: int
     expires_at: datetime
 

@@ -94,7 +94,7 @@ class JobStore(JobLookup):
         The condition holds the record to the epoch of `job`, so of two workers that read the same record one is
         refused with MoveRefused.
         """
-        lease = Lease(job.job_id, job.tenant, job.place, owner, job.lease_epoch + 1, now + lease_time)
+        lease = Lease(job.job_id, job.tenant, job.place, job.lease_epoch + 1, now + lease_time)
         claimed = job.evolve(
             status=Status.RUNNING,
             started_at=job.started_at or now,

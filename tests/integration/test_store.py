@@ -42,7 +42,7 @@ def brought_to(service: JobService, status: Status) -> tuple[Job, Lease]:
     """Return a job in that state, and a lease of its last epoch whether or not it is held still."""
     if status is Status.PENDING:
         job = submitted(service)
-        return job, Lease(job.job_id, job.tenant, job.place, "worker-1", 0, service.clock())
+        return job, Lease(job.job_id, job.tenant, job.place, 0, service.clock())
     job, lease = claimed(service)
     ends: dict[Status, Callable[[], Job]] = {
         Status.RUNNING: lambda: job,

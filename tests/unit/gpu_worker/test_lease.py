@@ -78,7 +78,7 @@ def heartbeat(recorder: Recorder, clock: SettableClock) -> Heartbeat:
     store, queue = cast("JobStore", recorder), cast("JobQueue", recorder)
     documents, tracer = cast("DocumentStore", None), cast("Tracer", None)
     connections = Connections(settings, store, documents, queue, tracer, clock=clock)
-    lease = Lease("job", "public", recorder.job.place, "worker-1", 1, clock.now + timedelta(seconds=LEASE_SECONDS))
+    lease = Lease("job", "public", recorder.job.place, 1, clock.now + timedelta(seconds=LEASE_SECONDS))
     return Heartbeat(connections, SignOfLife(store, "worker-1", clock, 10), Message("job", "receipt"), lease)
 
 
