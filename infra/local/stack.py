@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from gpu_worker.packs.places import MINI
 from infra.local import dependencies, emulator, packs
 from infra.local.answers import answers
 from infra.local.deploy import Deployer, Deployment
@@ -29,9 +30,6 @@ READY_WITHIN = 30.0
 #: How often the processes are looked at, in seconds.
 WATCH_EVERY = 0.25
 
-#: The pack that is bundled, which serves `small` and `big` where the stack is told so.
-BUNDLED_PACK = "mini"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -50,7 +48,7 @@ class Options:
     def parameters(self) -> Mapping[str, str]:
         """The template's parameters that say so."""
         return {
-            "SubstitutePack": BUNDLED_PACK if self.substitute else "",
+            "SubstitutePack": MINI.name if self.substitute else "",
             "RequireKeys": "true" if self.keys else "false",
         }
 
