@@ -23,6 +23,9 @@ CREDENTIALS = {
     "AWS_DEFAULT_REGION": "us-east-1",
 }
 
+#: Where a client of the emulator looks for the user's AWS settings: nowhere, for they may lead it past the emulator.
+NO_FILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+
 
 class Process(Protocol):
     """A process that may have ended."""
@@ -66,7 +69,7 @@ def environment(port: int, state: Path | None = None, scratch: Path | None = Non
 def client_environment(port: int) -> dict[str, str]:
     """Return what a process needs in its environment for its AWS calls to go to the emulator, past any proxy."""
     direct = ",".join(filter(None, (os.environ.get("NO_PROXY"), "127.0.0.1", "localhost")))
-    return {**CREDENTIALS, "AWS_ENDPOINT_URL": url(port), "NO_PROXY": direct, "no_proxy": direct}
+    return {**CREDENTIALS, **NO_FILES, "AWS_ENDPOINT_URL": url(port), "NO_PROXY": direct, "no_proxy": direct}
 
 
 def saved_at(state: Path) -> dict[str, int]:

@@ -15,24 +15,24 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Identity(BaseModel):
-    """A process for good: its number, which the system gives out again, and when it started."""
+    """A process for good: the system gives its number out again, but not to one that started at the same moment."""
 
     model_config = ConfigDict(frozen=True)
 
     pid: int
-    #: Epoch seconds, as the system tells them.
-    started: float
+    #: psutil's hash of it: of its number and of when it started, by a clock that nobody sets and no sleep stops.
+    mark: int
 
     @classmethod
     def of(cls, pid: int) -> Self:
         """Return the identity of a process that runs; raises psutil.NoSuchProcess."""
-        return cls(pid=pid, started=psutil.Process(pid).create_time())
+        return cls(pid=pid, mark=hash(psutil.Process(pid)))
 
     def find(self) -> psutil.Process | None:
         """Return the process, or None when it has ended, whoever may have its number now."""
         try:
             process = psutil.Process(self.pid)
-            same = process.create_time() == self.started and process.status() != psutil.STATUS_ZOMBIE
+            same = hash(process) == self.mark and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return None
         return process if same else None
@@ -49,6 +49,8 @@ class Child:
     keep_open: Sequence[int]
     process: "subprocess.Popen[bytes]"
     identity: Identity
+    #: When it was started, by time.monotonic.
+    began: float
 
     @classmethod
     def start(
@@ -75,7 +77,7 @@ class Child:
                 pass_fds=keep_open,
                 start_new_session=True,
             )
-        return cls(name, module, environment, log, keep_open, process, Identity.of(process.pid))
+        return cls(name, module, environment, log, keep_open, process, Identity.of(process.pid), time.monotonic())
 
     def start_again(self) -> Self:
         """Start the same module in the same way, after it has ended."""
@@ -89,7 +91,7 @@ class Child:
     @property
     def ran_for(self) -> float:
         """Seconds since it was started."""
-        return time.time() - self.identity.started
+        return time.monotonic() - self.began
 
     @property
     def ending(self) -> str:

@@ -70,7 +70,7 @@ def home(tmp_path: Path) -> Home:
 
 def gone(pid: int) -> Identity:
     """The identity of a process that has ended and whose number another one has."""
-    return Identity(pid=pid, started=psutil.Process(pid).create_time() - 1000)
+    return Identity(pid=pid, mark=0)
 
 
 def test_a_child_is_asked_to_stop_when_its_parent_is_killed(folder: Path) -> None:
@@ -99,6 +99,21 @@ def test_a_process_that_has_a_left_over_number_is_not_ours_to_end(child: Child) 
     stranger = gone(child.identity.pid)
     end_leftovers(Running(supervisor=gone(os.getpid()), children={"w": stranger}, port=1, with_worker=True))
     assert child.poll() is None
+
+
+def test_a_process_is_known_after_the_clock_was_set(
+    child: Child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system, pid = tmp_path / "proc", str(child.identity.pid)
+    system.mkdir()
+    (system / pid).symlink_to(Path("/proc", pid))
+    told = Path("/proc/stat").read_text()
+    boot = f"btime {psutil.boot_time():.0f}"
+    assert boot in told
+    (system / "stat").write_text(told.replace(boot, f"btime {psutil.boot_time() + 3600:.0f}"))
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(system))
+
+    assert child.identity.find() is not None
 
 
 def test_a_folder_whose_stack_runs_is_not_taken_but_told(home: Home) -> None:

@@ -187,7 +187,7 @@ def save(home: Home, *services: str) -> None:
 
 def came_up(home: Home) -> Running:
     """Return a stack that came up with the state that is now in the folder, and has ended."""
-    supervisor = Identity(pid=os.getpid(), started=0)
+    supervisor = Identity(pid=os.getpid(), mark=0)
     saved_at = emulator.saved_at(home.state)
     return Running(supervisor=supervisor, port=8000, with_worker=True, state_saved_at=saved_at, ready=True)
 
