@@ -1,3 +1,5 @@
+import textwrap
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -45,6 +47,36 @@ def test_a_blank_line_with_spaces_ends_a_paragraph_but_in_compat(
 ) -> None:
     tokens = read(nlp, "He came home.\n  \nShe left.", compat=compat, advance=lambda _: None)
     assert {token.paragraph for token in tokens} == paragraphs
+
+
+A_PAGE = (
+    "“Good morning,” said Anne. She had come by the early train.",
+    "“How is your mother? And the boys?”",
+    "Robert looked at her as if he had never seen an aunt before, and she laughed. “They are well,” he said.",
+)
+
+
+@pytest.mark.parametrize(("compat", "last"), [(False, 3), (True, 1)])
+def test_each_line_is_a_paragraph_where_lines_hold_whole_sentences_but_in_compat(
+    nlp: Language, compat: bool, last: int
+) -> None:
+    tokens = read(nlp, "\n\n".join(["CHAPTER I", "\n".join(A_PAGE)]), compat=compat, advance=lambda _: None)
+    assert tokens[-1].paragraph == last
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [textwrap.wrap(" ".join(A_PAGE), 40), " ".join(A_PAGE).replace(". ", ".\n").replace("? ", "?\n").split("\n")],
+    ids=["wrapped", "a sentence each"],
+)
+def test_lines_of_less_than_a_paragraph_end_none(nlp: Language, lines: list[str]) -> None:
+    tokens = read(nlp, "\n".join(lines), compat=False, advance=lambda _: None)
+    assert {token.paragraph for token in tokens} == {0}
+
+
+def test_a_line_end_ends_no_paragraph_where_blank_lines_do(nlp: Language) -> None:
+    text = "\n\n".join([*A_PAGE, "\n".join(A_PAGE[:2]), *A_PAGE])
+    assert read(nlp, text, compat=False, advance=lambda _: None)[-1].paragraph == 6
 
 
 def test_white_space_before_the_text_starts_a_paragraph_as_in_upstream(nlp: Language) -> None:
