@@ -2,7 +2,7 @@
 
 import os
 import re
-import tempfile
+import secrets
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,14 +33,13 @@ def atomically(path: Path) -> Iterator[IO[bytes]]:
 
     Raises OutputNotWritable, such as when the disk is full.
     """
+    # Not one of `tempfile`, which is private: a result is as readable as any file that its owner makes.
+    partial = path.parent / f".{path.name[:50]}.{secrets.token_hex(4)}"
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:50]}.", delete=False) as file:
-            partial = Path(file.name)
+        with partial.open("xb") as file:
             try:
                 yield file
                 file.flush()
-                # A temporary file is private; a result is as readable as any file that its owner makes.
-                partial.chmod(0o666 & ~_umask())
                 partial.replace(path)
             except BaseException:
                 partial.unlink(missing_ok=True)
@@ -49,18 +48,12 @@ def atomically(path: Path) -> Iterator[IO[bytes]]:
         raise OutputNotWritable(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
-
-
 @dataclass(frozen=True, slots=True)
 class OutputFolder:
     """The folder of one book's results."""
 
     path: Path
-    #: What each of its files but `result.json` starts with.
+    #: What each of its files starts with.
     stem: str
 
     @classmethod
@@ -77,8 +70,8 @@ class OutputFolder:
     @property
     def result(self) -> Path:
         """The whole result as one JSON document."""
-        return self.path / "result.json"
+        return self.file("json")
 
     def file(self, suffix: str) -> Path:
-        """Return the path of one of BookNLP's files, such as `emma.tokens`."""
+        """Return the path of one of the files, such as `emma.tokens`."""
         return self.path / f"{self.stem}.{suffix}"

@@ -42,8 +42,8 @@ def test_run_reads_a_book_from_end_to_end(bookjob: Command, service: ScriptedSer
     assert "mini@1.0.0" in ran.stdout
     assert sorted(file.name for file in Path("output/emma").iterdir()) == [
         "emma.book.html",
+        "emma.json",
         "emma.tokens",
-        "result.json",
     ]
     assert Path("output/emma/emma.tokens").read_bytes() == b"word\nHello\n"
 
@@ -53,7 +53,7 @@ def test_run_prints_one_json_object_for_machines(bookjob: Command) -> None:
 
     answer = json.loads(ran.stdout)
     assert answer["job"]["job_id"] == JOB_ID
-    assert answer["files"] == ["here/emma.tokens", "here/emma.book.html", "here/result.json"]
+    assert answer["files"] == ["here/emma.tokens", "here/emma.book.html", "here/emma.json"]
     assert answer["summary"]["quotes"] == 0
     assert "100 %  Done" in ran.stderr
 

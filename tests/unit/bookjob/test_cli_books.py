@@ -126,7 +126,7 @@ def test_ctrl_c_while_a_result_is_fetched_leaves_no_half_of_a_file(
 
     assert ran.exit_code == 130
     assert f"bookjob result {JOB_ID} -o 'my out'\n" in ran.stderr
-    assert [file.name for file in Path("my out").iterdir()] == (["result.json"] if last == "tokens" else [])
+    assert [file.name for file in Path("my out").iterdir()] == (["emma.json"] if last == "tokens" else [])
 
 
 def test_a_folder_keeps_no_file_of_an_earlier_job_of_the_same_name(bookjob: Command, service: ScriptedService) -> None:
@@ -139,10 +139,20 @@ def test_a_folder_keeps_no_file_of_an_earlier_job_of_the_same_name(bookjob: Comm
 
     assert sorted(file.name for file in Path("out").iterdir()) == [
         "emma.book.html",
+        "emma.json",
         "emma.tokens",
         "persuasion.quotes",
-        "result.json",
     ]
+
+
+def test_books_of_one_folder_take_nothing_from_each_other(bookjob: Command, service: ScriptedService) -> None:
+    for name in ("emma", "persuasion"):
+        Path(f"{name}.txt").write_text(name)
+        service.looks = [job(book_id=name)]
+        bookjob("run", f"{name}.txt", "-o", "out")
+
+    assert [file.name for file in sorted(Path("out").glob("*.json"))] == ["emma.json", "persuasion.json"]
+    assert len(list(Path("out").iterdir())) == 6
 
 
 def test_analyze_shows_what_is_in_a_text(bookjob: Command, service: ScriptedService) -> None:

@@ -1,5 +1,6 @@
 """Where results land on disk."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,14 @@ def test_a_finished_file_is_as_readable_as_any_other(tmp_path: Path) -> None:
         file.write(b"{}")
 
     assert (tmp_path / "result.json").stat().st_mode == plain.stat().st_mode
+
+
+def test_a_file_is_written_without_a_touch_on_what_other_threads_files_are_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "umask", lambda _: pytest.fail("the mask is the whole process's"))
+    with atomically(tmp_path / "result.json") as file:
+        file.write(b"{}")
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
