@@ -33,7 +33,7 @@ def main(loader: str = BOOKNLP) -> int:
     except ValidationError as error:
         return _misconfigured(_sentence(error))
     except NoRegionError:
-        return _misconfigured("the AWS region is not known: set AWS_REGION or AWS_DEFAULT_REGION")
+        return _misconfigured("the AWS region is not known: set AWS_DEFAULT_REGION")
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     logger.append_keys(worker_id=worker_id)
     logger.info("ready")

@@ -163,7 +163,8 @@ def _reaching() -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError) as error:
+        said = str(error).rstrip(".")
         raise KeysOutOfReach(
-            f"The keys cannot be reached: {error}. Look at the stack's name, the region and the credentials "
-            "(AWS_REGION, AWS_PROFILE)."
+            f"The keys cannot be reached: {said}. Look at the stack's name, the region and the credentials "
+            "(AWS_DEFAULT_REGION, AWS_PROFILE)."
         ) from error

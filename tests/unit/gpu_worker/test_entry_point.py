@@ -32,7 +32,7 @@ def start(**changes: str) -> "subprocess.CompletedProcess[str]":
         ),
         (
             {"AWS_DEFAULT_REGION": ""},
-            "gpu_worker: the AWS region is not known: set AWS_REGION or AWS_DEFAULT_REGION\n",
+            "gpu_worker: the AWS region is not known: set AWS_DEFAULT_REGION\n",
         ),
     ],
 )

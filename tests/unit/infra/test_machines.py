@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import boto3
 import pytest
 
 from infra.local.template import PROJECT, Template
@@ -46,3 +47,20 @@ def test_a_cluster_keeps_its_providers_from_gpu_to_fargate_and_back() -> None:
 def test_batch_has_a_cluster_of_its_own() -> None:
     resources = under("worker.yaml", Compute="BatchGpu").body["Resources"]
     assert resources.keys() & {"Cluster", "Instances", "ClusterCapacity", "FirstService"} == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "definition", "containers"),
+    [("worker.yaml", "TaskDefinition", "ContainerDefinitions"), ("batch.yaml", "JobDefinition", "ContainerProperties")],
+)
+def test_a_worker_is_told_its_region_by_the_name_that_boto3_reads(
+    file: str, definition: str, containers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = under(file, Compute="EcsGpu").properties(definition)[containers]
+    [container] = given if isinstance(given, list) else [given]
+    monkeypatch.setenv("AWS_CONFIG_FILE", "")
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    for variable in container["Environment"]:
+        if variable["Value"] == {"Ref": "AWS::Region"}:
+            monkeypatch.setenv(variable["Name"], "eu-central-1")
+    assert boto3.Session().region_name == "eu-central-1"
