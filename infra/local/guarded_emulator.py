@@ -12,6 +12,7 @@ from ministack import app as ministack
 
 from infra.local.asgi import Application, Message, Receive, Send, refuse
 from infra.local.callers import asks_for_this_machine, is_a_page
+from infra.local.unwritten import Keeping
 
 REFUSAL = "The emulator answers programs of this machine that ask for localhost or 127.0.0.1, and no web page."
 
@@ -34,7 +35,7 @@ class Guarded:
 
 def main() -> None:
     """Run the emulator as its environment says."""
-    ministack.app = Guarded(ministack.app)
+    ministack.app = Guarded(Keeping(ministack.app))
     ministack.main()
 
 
