@@ -64,3 +64,14 @@ def test_a_worker_is_told_its_region_by_the_name_that_boto3_reads(
         if variable["Value"] == {"Ref": "AWS::Region"}:
             monkeypatch.setenv(variable["Name"], "eu-central-1")
     assert boto3.Session().region_name == "eu-central-1"
+
+
+def test_a_network_stands_in_the_regions_first_zones_or_in_those_that_are_named() -> None:
+    def zones(**parameters: str) -> list[Any]:
+        template = under("network.yaml", Egress="Nat", **parameters)
+        return [template.properties(f"{name}Subnet")["AvailabilityZone"] for name in ("First", "Second", "Public")]
+
+    first, second = ({"Fn::Select": [index, {"Fn::GetAZs": ""}]} for index in (0, 1))
+    assert zones(FirstZone="", SecondZone="") == [first, second, first]
+    named = {"Ref": "FirstZone"}
+    assert zones(FirstZone="us-east-1c", SecondZone="us-east-1d") == [named, {"Ref": "SecondZone"}, named]
