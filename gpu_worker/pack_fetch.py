@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from gpu_worker.errors import PermanentFailure
 from gpu_worker.logs import logger
+from gpu_worker.packs.places import is_plain
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -42,7 +43,7 @@ def fetch_pack(client: "S3Client", bucket: str, name: str, shelf: Path, check: C
     `check` is called with every piece, to raise what breaks the fetching off. Raises PermanentFailure when the bucket's
     pack is not what its manifest says, and what boto3 raises.
     """
-    if not _is_plain(name):
+    if not is_plain(name):
         return None
     try:
         manifest = client.get_object(Bucket=bucket, Key=f"packs/{name}/{MANIFEST}")["Body"].read()
@@ -58,11 +59,6 @@ def fetch_pack(client: "S3Client", bucket: str, name: str, shelf: Path, check: C
     return folder
 
 
-def _is_plain(name: str) -> bool:
-    """Tell whether a name leads nowhere but into its folder: `..` is a name to `Path` too."""
-    return bool(name) and not name.startswith(".") and Path(name).name == name
-
-
 def _fetch_files(
     client: "S3Client", bucket: str, name: str, manifest: bytes, into: Path, check: Callable[[], None]
 ) -> None:
@@ -72,7 +68,7 @@ def _fetch_files(
         raise _damaged(name) from error
     into.mkdir()
     for file, expected in files.items():
-        if not _is_plain(file):
+        if not is_plain(file):
             raise _damaged(name)
         try:
             stored = client.get_object(Bucket=bucket, Key=f"packs/{name}/{file}")

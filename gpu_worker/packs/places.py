@@ -17,9 +17,14 @@ def find(name: str, added: Path) -> Path | None:
 
     What is in the folder may still be no pack.
     """
-    if not name or name.startswith(".") or Path(name).name != name:
+    if not is_plain(name):
         return None
     return next((place / name for place in (added, BUNDLED) if (place / name).is_dir()), None)
+
+
+def is_plain(name: str) -> bool:
+    """Tell whether a name leads nowhere but into its folder: `..` is a name to `Path` too."""
+    return bool(name) and not name.startswith(".") and Path(name).name == name
 
 
 def all_folders(added: Path) -> dict[str, Path]:
