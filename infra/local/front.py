@@ -23,6 +23,7 @@ from hypercorn.typing import ASGIFramework
 from functions.api.delivery import GZIP, accepts_gzip
 from infra.local.asgi import Message, Receive, Send, refuse
 from infra.local.callers import asks_for_this_machine, is_a_page_from_elsewhere
+from infra.local.ports import loopback
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -266,7 +267,7 @@ async def _relay(status: int, headers: Iterable[tuple[bytes, bytes]], body: Asyn
 async def run(port: int, emulator: str, api_id: str) -> None:
     """Serve the front on loopback until SIGTERM or SIGINT."""
     config = Config()
-    config.bind = [f"127.0.0.1:{port}"]
+    config.bind = [f"[{address}]:{port}" for address in loopback()]
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1
     config.include_server_header = False

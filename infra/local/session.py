@@ -10,13 +10,13 @@ import psutil
 
 from infra.local.errors import AlreadyRunning
 from infra.local.home import Home, Running
-from infra.local.stack import LocalStack, Options
+from infra.local.stack import PATIENCE, LocalStack, Options
 
-#: How long a stack may take to stop, in seconds.
-STOP_WITHIN = 15.0
+#: How long a stack may take to stop, in seconds: as long as its processes may, and some for itself.
+STOP_WITHIN = sum(PATIENCE.values()) + 10.0
 
-#: How long what an earlier run left behind may take to end, in seconds.
-LEFTOVERS_WITHIN = 10.0
+#: How long what an earlier run left behind may take to end, in seconds: its emulator saves the jobs.
+LEFTOVERS_WITHIN = PATIENCE["emulator"]
 
 
 def take(home: Home) -> int | Running:

@@ -21,8 +21,9 @@ from infra.local.processes import Child, Identity
 from infra.local.restarts import BackOff
 from infra.local.template import TEMPLATE
 
-#: How long each process may take to stop, in seconds; the worker's and the emulator's add up.
-PATIENCE = {"front": 1.5, "worker": 4.0, "emulator": 5.0}
+#: How long each process may take to stop, in seconds; the worker's and the emulator's add up. The emulator is done in
+#: one, but on a slow disk or a busy machine it is better waited for: killed while it saves, it loses the jobs.
+PATIENCE = {"front": 1.5, "worker": 4.0, "emulator": 30.0}
 
 #: How long the service may take to answer once everything is started, in seconds.
 READY_WITHIN = 30.0

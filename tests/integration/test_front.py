@@ -13,7 +13,7 @@ import pytest
 from infra.local import emulator
 from infra.local.answers import answers
 from infra.local.deploy import Deployer
-from infra.local.ports import free_port
+from infra.local.ports import free_port, loopback
 from infra.local.processes import Child
 from jobs.clock import utc_now
 from jobs.documents import result_key
@@ -63,6 +63,12 @@ def test_a_client_that_follows_no_link_gets_a_result_too_large_for_lambda(served
     assert answer.status_code == 200
     assert answer.headers.get("content-encoding", "identity") == accepts
     assert answer.content == served.result
+
+
+@pytest.mark.parametrize("address", loopback())
+def test_it_answers_wherever_localhost_leads(served: Served, address: str) -> None:
+    url = httpx.URL(served.url, host=address, path="/health")
+    assert httpx.get(url, timeout=60).is_success
 
 
 def test_a_page_of_the_service_itself_is_answered_and_no_other(served: Served) -> None:

@@ -5,7 +5,7 @@ import shutil
 import socket
 import sys
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import psutil
 import pytest
@@ -23,7 +23,7 @@ from infra.local.errors import (
     StateNotKept,
 )
 from infra.local.home import Home, Running
-from infra.local.ports import free_port, is_free
+from infra.local.ports import free_port, is_free, loopback
 from infra.local.processes import Child, Identity
 from infra.local.session import run, stop
 from infra.local.stack import LocalStack, Options
@@ -67,13 +67,21 @@ def test_a_detached_start_that_ends_without_a_word_is_not_said_to_take_too_long(
 
 def test_a_port_that_is_the_systems_is_not_said_to_be_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     class Refusing(socket.socket):
-        def bind(self, *_: object) -> None:
-            raise PermissionError
+        def bind(self, address: Any) -> None:
+            if address[1] == 80:
+                raise PermissionError
 
     monkeypatch.setattr(socket, "socket", Refusing)
 
     with pytest.raises(PortNotPermitted, match="may not listen on port 80"):
         is_free(80)
+
+
+@pytest.mark.parametrize("address", loopback())
+def test_a_port_is_in_use_where_another_program_answers_at_any_address_of_localhost(address: str) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.create_server((address, 0), family=family) as other:
+        assert not is_free(other.getsockname()[1])
 
 
 class Alive:
