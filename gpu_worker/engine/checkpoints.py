@@ -18,7 +18,7 @@ from gpu_worker.engine.document import Mention, Quote, ReferentialGender, Stage,
 _LOGGER = logging.getLogger(__name__)
 
 #: Raised whenever a stage's output changes its form or its meaning.
-VERSION = 3
+VERSION = 4
 
 #: Fast rather than small: checkpoints live for minutes.
 _GZIP_LEVEL = 1

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
-from gpu_worker.engine import characters, gender, names, quotes
+from gpu_worker.engine import characters, gender, names, narrator, quotes
 from gpu_worker.engine import checkpoints as codecs
 from gpu_worker.engine.analysis import Analysis
 from gpu_worker.engine.characters import Character
@@ -217,6 +217,8 @@ class _Run:
     ) -> NamesFound:
         in_quote = quotes.inside(found, len(tokens))
         refs = names.cluster(tokens, mentions, in_quote, compat=self.options.compat)
+        if not self.options.compat:
+            refs = narrator.named(tokens, mentions, refs, in_quote)
         advance(0.5)
         categories = self.options.referential_gender_cats
         return NamesFound(refs, gender.infer(tokens, mentions, refs, categories))

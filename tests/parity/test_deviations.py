@@ -1,6 +1,7 @@
 """What `docs/deviations.md` lists and a whole run shows: both outputs, upstream's in `compat` and the corrected one."""
 
 from gpu_worker.engine import Analysis, Engine, Options
+from gpu_worker.engine.names import NARRATOR
 
 WEATHER = (
     "The rain fell on the stones and on the grass, and the wind bent the grass, and the water ran from the stones to "
@@ -17,6 +18,12 @@ A_TALK_WITHOUT_CUES = (
 )
 
 
+A_NARRATOR_WHO_IS_ADDRESSED = (
+    "I had called upon my friend Holmes. “Come in, Watson,” said Holmes.\n\nI came in, and I sat down. “My dear "
+    "Watson,” said he, “you are wet.” I said that I was. “Well, Watson?” said Holmes, and I told him all that I knew."
+)
+
+
 def both(engine: Engine, text: str) -> tuple[Analysis, Analysis]:
     """Return the analysis in `compat` and the corrected one."""
     return engine.analyze(text, Options(compat=True)), engine.analyze(text, Options())
@@ -24,6 +31,12 @@ def both(engine: Engine, text: str) -> tuple[Analysis, Analysis]:
 
 def speakers(analysis: Analysis) -> list[str | None]:
     return [item["mention_phrase"] for item in analysis.document()["quotes"]]
+
+
+def called_watson(analysis: Analysis) -> set[int]:
+    """Return the clusters of the mentions with that name."""
+    mentions = zip(analysis.tagging.mentions, analysis.refs, strict=True)
+    return {ref for mention, ref in mentions if "Watson" in mention.text}
 
 
 def test_a_quote_without_candidates_shifts_no_speaker(engine: Engine) -> None:
@@ -36,6 +49,12 @@ def test_people_who_talk_take_turns(engine: Engine) -> None:
     upstreams, corrected = both(engine, A_TALK_WITHOUT_CUES)
     assert speakers(upstreams) != ["Anna", "Robert"] * 3
     assert speakers(corrected) == ["Anna", "Robert"] * 3
+
+
+def test_a_narrator_has_the_name_that_others_call_them_but_in_compat(engine: Engine) -> None:
+    upstreams, corrected = both(engine, A_NARRATOR_WHO_IS_ADDRESSED)
+    assert called_watson(upstreams).isdisjoint({NARRATOR})
+    assert called_watson(corrected) == {NARRATOR}
 
 
 def test_offsets_are_those_of_the_bytes_as_given(engine: Engine) -> None:
