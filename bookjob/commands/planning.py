@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -106,7 +107,8 @@ def cost(
             compared = [one for one in compared if one.name == machine]
         bills = [[bill(volume, length, one, table) for one in compared] for volume in ([books] if books else VOLUMES)]
     if as_json:
-        typer.echo(json.dumps([bill_as_json(one) for row in bills for one in row]))
+        for one in chain.from_iterable(bills):
+            typer.echo(json.dumps(bill_as_json(one)))
         return
     print_table(bill_table(bills[0][0]) if books else comparison_table(bills))
     say(
@@ -156,7 +158,8 @@ def simulate(
     span = hours * HOUR if file is None else 0.0
     runs = {number: simulation.simulate(coming, rule, until=span) for number, rule in rules.items()}
     if as_json:
-        typer.echo(json.dumps([run_as_json(number, run, hour) for number, run in runs.items()]))
+        for number, run in runs.items():
+            typer.echo(json.dumps(run_as_json(number, run, hour)))
         return
     print_table(runs_table(runs, hour))
     say(f"{len(coming):,} books. No more may wait at once than MaxQueueSize (10 by default): others are refused.")

@@ -190,9 +190,10 @@ def test_the_page_shows_what_the_model_says() -> None:
             assert said == pytest.approx(bill(books, NOVELS, one, PRICES).dollars, abs=1), (books, one.name)
 
 
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[Any]:
+    """Return what a command prints for machines: an object a line."""
     app([*arguments, "--json"], standalone_mode=False)
-    return json.loads(capsys.readouterr().out)
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
 def test_the_command_prints_a_bill_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
