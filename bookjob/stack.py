@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from bookjob.commands.local import in_words, refusal
+from bookjob.commands.terminal import messages, output
 from bookjob.errors import BookjobError, InvalidBook
 from bookjob.exit_codes import ExitCode
 
@@ -154,16 +155,14 @@ def _read(url: str, book: "Book", *, service_stops: bool = False) -> None:
 
     With `service_stops`, Ctrl-C stops the service too.
     """
-    from rich.console import Console
-
     from bookjob import reading
     from bookjob.client import Client
     from bookjob.render import print_summary
 
-    request, messages = reading.Request(), Console(stderr=True)
+    request = reading.Request()
     with Client(url) as client:
-        read = reading.read_book(client, book, request, folder=None, messages=messages, service_stops=service_stops)
-    print_summary(Console(), read.summary, read.job, read.files)
+        read = reading.read_book(client, book, request, folder=None, messages=messages(), service_stops=service_stops)
+    print_summary(output(), read.summary, read.job, read.files)
 
 
 def _say(sentence: str) -> None:

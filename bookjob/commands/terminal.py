@@ -9,8 +9,9 @@ import typer
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-    from rich.console import Console
     from rich.table import Table
+
+    from bookjob.console import Console
 
 #: The option that is never said back; BOOKJOB_API_KEY does as well.
 _API_KEY: Final = "--api-key"
@@ -18,14 +19,14 @@ _API_KEY: Final = "--api-key"
 
 def messages() -> "Console":
     """Return the console for people, on standard error, so that standard output stays the command's answer alone."""
-    from rich.console import Console
+    from bookjob.console import Console
 
     return Console(stderr=True)
 
 
 def output() -> "Console":
     """Return the console for the command's answer."""
-    from rich.console import Console
+    from bookjob.console import Console
 
     return Console()
 

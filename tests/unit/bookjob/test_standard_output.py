@@ -1,14 +1,19 @@
 """What a command's answer looks like where it is no terminal's, and what becomes of one that cannot be written."""
 
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.text import Text
 
-from .conftest import Command, ScriptedService, result
+from bookjob.console import Console
+
+from .conftest import Command, ScriptedService, job, result
 
 #: A service that lists as many jobs as the last argument says; the real command line around it.
 _LISTING = """
@@ -38,6 +43,29 @@ def test_a_summary_that_no_terminal_shows_has_all_names_whole(bookjob: Command, 
     service.result = result(characters=[{"id": 1, "count": 36, "mentions": mentions, "g": None}])
 
     assert ", ".join(names[1:]) in bookjob("run", "emma.txt").stdout
+
+
+def test_what_a_book_says_steers_no_terminal(bookjob: Command, service: ScriptedService) -> None:
+    name = "Em\x1b[2Jma\x1b]0;x\x07 Wood\x9b1mhouse"
+    mentions = {"proper": [{"n": name, "c": 9}], "common": [], "pronoun": []}
+    service.looks = [job(book_id="em\x1b[31mma")]
+    service.result = result(characters=[{"id": 1, "count": 9, "mentions": mentions, "g": None}])
+
+    ran = bookjob("run", "emma.txt", "--book-id", "em\x1b[31mma")
+
+    assert "Em[2Jma]0;x Wood1mhouse" in ran.stdout
+    assert "em[31mma\n" in ran.stdout
+    assert not re.search("[\x07\x1b\x9b]", ran.stdout + ran.stderr)
+
+
+def test_a_terminal_obeys_the_console_itself() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, color_system="standard")
+
+    console.print(Text("Em\x1b[2Jma", style="bold"))
+    console.show_cursor(False)
+
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue() == "\x1b[1mEm[2Jma\x1b[0m\n\x1b[?25l"
 
 
 @pytest.mark.parametrize(
