@@ -1,6 +1,7 @@
 """What the cloud template promises, read from the file itself."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -265,6 +266,24 @@ def test_web_pages_may_use_all_that_the_api_reads_and_tells_where_they_are_allow
 @pytest.mark.parametrize("resource", ["Api", "Bucket"])
 def test_by_default_no_web_page_may(resource: str) -> None:
     assert "CorsConfiguration" not in Template.read().under({}).properties(resource)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "taken", "refused"),
+    [
+        (
+            "AllowedOrigins",
+            ["", "*", "https://books.example", "https://books.example,http://localhost:3000"],
+            ["https://books.example/", "https://books.example, https://other.example", "books.example"],
+        ),
+        ("AlarmEmail", ["", "ops@books.example"], ["ops", "ops@books.example, me@books.example"]),
+    ],
+)
+def test_a_value_that_aws_would_take_wrongly_is_refused_before_anything_is_made(
+    parameter: str, taken: list[str], refused: list[str]
+) -> None:
+    pattern = re.compile(TEMPLATE.body["Parameters"][parameter]["AllowedPattern"])
+    assert [value for value in [*taken, *refused] if pattern.fullmatch(value)] == taken
 
 
 def test_the_page_on_the_cloud_knows_every_parameter_and_its_default() -> None:
