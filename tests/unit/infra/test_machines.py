@@ -75,3 +75,16 @@ def test_a_network_stands_in_the_regions_first_zones_or_in_those_that_are_named(
     assert zones(FirstZone="", SecondZone="") == [first, second, first]
     named = {"Ref": "FirstZone"}
     assert zones(FirstZone="us-east-1c", SecondZone="us-east-1d") == [named, {"Ref": "SecondZone"}, named]
+
+
+def actions(statements: list[dict[str, Any]]) -> set[str]:
+    listed = [[said["Action"]] if isinstance(said["Action"], str) else said["Action"] for said in statements]
+    return {action for some in listed for action in some}
+
+
+def test_the_network_lets_a_worker_do_with_table_and_buckets_what_its_policy_allows_and_nothing_else() -> None:
+    network = Template.read(INFRA / "network.yaml")
+    gateways = [network.properties(f"{service}Endpoint")["PolicyDocument"] for service in ("S3", "DynamoDb")]
+    allowed = actions(Template.read().properties("WorkerPolicy")["PolicyDocument"]["Statement"])
+    passed = set().union(*(actions(gateway["Statement"]) for gateway in gateways))
+    assert passed == {action for action in allowed if action.startswith(("s3:", "dynamodb:"))}
