@@ -43,20 +43,20 @@ def job_table(job: Job) -> Table:
 
 
 def jobs_table(jobs: Sequence[Job], now: datetime) -> Table:
-    """Return the jobs, a line each, with how long ago each was handed in."""
+    """Return the jobs, a line each, with how long ago each was handed in; an id is whole on any terminal."""
     table = Table(box=None, header_style="bold cyan", pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("Job", no_wrap=True)
-    table.add_column("State", no_wrap=True)
-    table.add_column("Progress", no_wrap=True, justify="right")
-    table.add_column("Handed in", no_wrap=True)
-    table.add_column("Book")  # the one that gives way where the terminal is narrow
+    table.add_column(_giving_way("State"))
+    table.add_column(_giving_way("Progress"), justify="right")
+    table.add_column(_giving_way("Handed in"))
+    table.add_column(_giving_way("Book"))
     for job in jobs:
         table.add_row(
             job.job_id,
-            Text(job.status.value, style=_STATE_STYLES.get(job.status, "")),
-            f"{job.progress:.0f} %" if job.started_at else "–",
-            f"{span((now - job.submitted_at).total_seconds())} ago",
-            Text(job.book_id or "", no_wrap=True, overflow="ellipsis"),
+            _giving_way(job.status.value, style=_STATE_STYLES.get(job.status, "")),
+            _giving_way(f"{job.progress:.0f} %" if job.started_at else "–"),
+            _giving_way(f"{span((now - job.submitted_at).total_seconds())} ago"),
+            _giving_way(job.book_id or ""),
         )
     return table
 
@@ -87,6 +87,11 @@ def two_columns(lines: dict[str, str]) -> Table:
     for name, value in lines.items():
         table.add_row(name, Text(value))
     return table
+
+
+def _giving_way(words: str, style: str = "") -> Text:
+    """Return words that are cut where the terminal is narrow."""
+    return Text(words, style=style, no_wrap=True, overflow="ellipsis")
 
 
 def _callback(callback: Callback) -> str:

@@ -49,6 +49,16 @@ def test_a_long_title_gives_way_to_the_id() -> None:
     assert line.rstrip().endswith("…")
 
 
+@pytest.mark.parametrize("width", [40, 50, 60, 70])
+def test_an_id_is_whole_on_a_narrow_terminal(width: int) -> None:
+    console = Console(width=width, file=io.StringIO(), record=True)
+
+    console.print(jobs_table([Job.model_validate(job("running"))], datetime.now(UTC)))
+
+    _, line = console.export_text().splitlines()
+    assert line.startswith(f"{JOB_ID}  ")
+
+
 def test_the_list_for_machines_is_the_services_own_jobs(bookjob: Command, service: ScriptedService) -> None:
     paged(service, 2)
 
