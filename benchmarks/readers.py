@@ -15,7 +15,6 @@ from benchmarks import packs
 from benchmarks.errors import in_one_line
 from gpu_worker.engine import Engine
 from gpu_worker.engine.characters import Character
-from gpu_worker.engine.names import NARRATOR
 
 _SHOWN = 15
 #: A name that is none of a person's is another person's where it has more than this share of a character's names.
@@ -31,8 +30,8 @@ class Person:
     name: str
     #: The first of the pronouns that the book uses for them.
     pronoun: str
-    #: Names that the book gives to nobody else; of a narrator without one, nothing.
-    names: frozenset[str] = frozenset()
+    #: Names that the book gives to nobody else.
+    names: frozenset[str]
 
 
 def _person(pronoun: str, *names: str) -> Person:
@@ -66,7 +65,7 @@ BOOKS: Mapping[str, Sequence[Person]] = {
         _person("he", "Mr. Roach", "Roach"),
     ),
     "hound_of_the_baskervilles": (
-        Person("the narrator (Dr. Watson)", "he"),
+        _person("he", "Watson", "Dr. Watson", "Doctor Watson"),
         _person("he", "Holmes", "Sherlock Holmes", "Mr. Holmes", "Mr. Sherlock Holmes", "Sherlock"),
         _person("he", "Sir Henry", "Sir Henry Baskerville", "Henry Baskerville", "Henry"),
         _person("he", "Dr. Mortimer", "Mortimer", "James Mortimer", "Doctor Mortimer"),
@@ -132,13 +131,11 @@ def _fault(person: Person, found: Sequence[Character]) -> str | None:
         for mention in proper
         if mention["n"].lower() not in person.names and mention["c"] > _STRANGE * all_names
     ]
-    return f"together with {', '.join(strange)}" if strange and person.names else None
+    return f"together with {', '.join(strange)}" if strange else None
 
 
 def _is(character: Character, person: Person) -> bool:
     """Tell whether the name that a character goes by is the person's."""
-    if not person.names:
-        return character["id"] == NARRATOR
     proper = character["mentions"]["proper"]
     return bool(proper) and proper[0]["n"].lower() in person.names
 
