@@ -16,6 +16,10 @@ from jobs.metrics import NAMESPACE
 logger = Logger()
 metrics = Metrics(namespace=NAMESPACE)
 
+#: What every answer asks of whoever passes it on or shows it: to keep no copy, which would be another caller's next
+#: answer where a cache looks at no key, and to take it for nothing but what it says it is.
+CAREFUL = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
 app = APIGatewayHttpResolver()
 app.include_router(api.router)
 map_errors(app, api)
@@ -27,7 +31,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request of the API, log it and count it."""
     request_id, started = request_id_of(event), time.perf_counter()
     logger.append_keys(request_id=request_id)
-    headers, http = {REQUEST_ID_HEADER: request_id}, event["requestContext"]["http"]
+    headers, http = {REQUEST_ID_HEADER: request_id, **CAREFUL}, event["requestContext"]["http"]
     app.append_context(answer_headers=headers)  # type: ignore[no-untyped-call]  # Powertools' own gap
     answer = app.resolve(event, context)
     answer["headers"].update(headers)

@@ -156,13 +156,14 @@ def test_a_page_made_of_a_strangers_book_can_run_nothing(here: httpx.Client, at_
     assert "sandbox" in policy
 
 
-def test_a_page_too_large_for_an_answer_is_linked_to_under_the_same_policy(
+def test_a_page_too_large_for_an_answer_is_linked_to_under_the_same_policy_and_saved_from_there(
     here: httpx.Client, at_hand: JobsAtHand
 ) -> None:
     job = at_hand.completed(files={"book.html": "".join(map(str, range(5_000_000)))})
     answer = here.get(f"/v1/jobs/{job.job_id}/files/book.html", headers=GZIP)
     assert answer.status_code == 303
     assert "sandbox" in answer.headers["Content-Security-Policy"]
+    assert httpx.URL(answer.headers["Location"]).params["response-content-disposition"] == "attachment"
 
 
 def test_a_file_of_no_known_name_is_not_there_and_the_names_are_told(here: httpx.Client, at_hand: JobsAtHand) -> None:

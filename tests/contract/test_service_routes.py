@@ -107,6 +107,13 @@ def test_a_request_id_that_cannot_be_logged_is_replaced(here: httpx.Client, give
     assert str(uuid.UUID(answer.headers["X-Request-ID"])) == answer.headers["X-Request-ID"]
 
 
+@pytest.mark.parametrize("path", ["/docs", "/nothing", "/v1/jobs", "/v1/webhooks/secret"])
+def test_no_answer_is_kept_on_its_way_or_taken_for_something_else(api: httpx.Client, path: str) -> None:
+    headers = api.get(path).headers
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
 def test_the_document_of_the_api_is_served(api: httpx.Client) -> None:
     document = api.get("/openapi.json").json()
     assert document["openapi"] == "3.1.0"
