@@ -70,7 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("book", type=Path)
     parser.add_argument("--pack", default="mini")
-    parser.add_argument("--precision", default="f32")
+    parser.add_argument("--precision", default="f32", choices=("f32", "bf16"))
     parser.add_argument("--correct", action="store_true", help="ours with upstream's defects corrected")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--characters", type=int, help="read no more of the book than this")

@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("books", type=Path, nargs="+")
     parser.add_argument("--pack", default="mini")
-    parser.add_argument("--precision", default="f32")
+    parser.add_argument("--precision", default="f32", choices=("f32", "bf16"))
     parser.add_argument("--tokens", type=int, nargs="+", default=[20_000, 160_000])
     parser.add_argument("--rounds", type=int, default=2)
     arguments = parser.parse_args()

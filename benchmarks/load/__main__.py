@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from benchmarks.errors import in_one_line
 from benchmarks.load.record import Record
 from benchmarks.load.run import Load
 
@@ -28,6 +29,7 @@ LINES = 8
 SHOWN = 30
 
 
+@in_one_line
 def main() -> None:
     """Run the load that the command line describes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

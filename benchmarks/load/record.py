@@ -82,6 +82,8 @@ class Record:
 
     def rows(self) -> Iterator[Row]:
         """Yield how long each call's answers took, and all of them together."""
+        if not self.times:
+            return
         everything = {"all": [second for times in self.times.values() for second in times]}
         for call, times in (everything | dict(sorted(self.times.items()))).items():
             cuts = statistics.quantiles(times, n=100, method="inclusive") if len(times) > 1 else times * 99

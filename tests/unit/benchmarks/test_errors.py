@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import engine, growth, quality, readers
+from benchmarks.load import __main__ as load
 
 
 @pytest.mark.parametrize(
@@ -17,6 +18,8 @@ from benchmarks import engine, growth, quality, readers
         (engine.main, ["book.txt", "--pack", "nobody's"], "error: nobody's is not a model pack"),
         (growth.main, ["missing.txt"], "error: .*No such file"),
         (quality.main, ["nobody's", "--data", "."], "error: nobody's is not a model pack"),
+        (load.main, ["http://localhost:9", "--text", "missing.txt"], "error: .*No such file"),
+        (load.main, ["http://localhost:9", "--seconds", "0"], "error: .*connection"),
         (readers.main, ["book.txt", "--pack", "nobody's"], "error: nobody's is not a model pack"),
     ],
 )
