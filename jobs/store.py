@@ -172,8 +172,8 @@ class JobStore(JobLookup):
             "not_before": None if not_before is None else isoformat(not_before),
             **AT_REST,
         }
-        self._stop_running(lease, "be released", typed(changes), enter="waiting")
-        return from_item(self._read(job_key(lease.job_id)))
+        earlier = self._stop_running(lease, Status.PENDING, "be released", typed(changes), enter="waiting")
+        return earlier or from_item(self._read(job_key(lease.job_id)))
 
     def take_back(self, job: Job, until: datetime) -> Job:
         """Let a running job wait again whose lease ran out by `until`: its worker is gone and none took it over.
@@ -320,29 +320,32 @@ class JobStore(JobLookup):
         ended = found.evolve(status=status, completed_at=now, **at_end)
         item = to_item(ended)
         written = {name: item.get(name) for name in (*WRITTEN_AT_END, *at_end)}
-        try:
-            self._stop_running(lease, f"be {status}", written, beside=announcement(self.table, ended))
-        except LeaseLost as refused:
-            job = refused.job
-            if job is not None and job.status is status and job.lease_epoch == lease.epoch:
-                return job
-            raise
-        return ended
+        earlier = self._stop_running(lease, status, f"be {status}", written, beside=announcement(self.table, ended))
+        return earlier or ended
 
     def _stop_running(
         self,
         lease: Lease,
+        status: Status,
         move: str,
         changes: Mapping[str, Item | None],
         enter: Line | None = None,
         beside: Sequence[Mapping[str, Any]] = (),
-    ) -> None:
+    ) -> Job | None:
+        """Write a running job's next status; return None, or the job if an earlier call did so whose answer was lost.
+
+        Under one epoch a job comes to one such status only. Raises LeaseLost.
+        """
         held = condition(HOLDS_LEASE, running="running", epoch=lease.epoch)
         update = self._update(lease.job_id, changes, held)
         leave = self._queue(lease.place, leave=("running",), enter=enter)
         reasons = self._transact({"Update": update}, {"Update": leave}, *beside)
-        if reasons:
-            raise LeaseLost(move, lease.job_id, _old_record(reasons[0]))
+        if not reasons:
+            return None
+        job = _old_record(reasons[0])
+        if job is not None and job.status is status and job.lease_epoch == lease.epoch:
+            return job
+        raise LeaseLost(move, lease.job_id, job)
 
     def _write_under(self, lease: Lease, move: str, changes: Mapping[str, object]) -> Job:
         held = condition(HOLDS_LEASE, running="running", epoch=lease.epoch)

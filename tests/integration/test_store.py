@@ -91,6 +91,7 @@ def test_a_move_leaves_exactly_the_states_that_the_diagram_lets_it_leave(
 #: Where a move leads that changes nothing when it is made again.
 SAME_END = {
     "publish": Status.COMPLETED, "fail": Status.FAILED, "stop": Status.CANCELLED, "cancel": Status.CANCELLED,
+    "release": Status.PENDING,
 }  # fmt: skip
 
 
@@ -203,6 +204,13 @@ def test_a_released_job_waits_again_at_its_old_place(service: JobService) -> Non
     released = service.store.release(first, lease)
     assert (released.failures, released.progress, released.stage) == (0, 0.0, None)
     assert service.store.waiting() == sorted([first.job_id, second.job_id], key=[first.job_id, second.job_id].index)
+
+
+def test_a_release_whose_answer_was_lost_can_be_repeated_and_counts_once(service: JobService) -> None:
+    job, lease = claimed(service)
+    released = [service.store.release(job, lease, failure="S3 did not answer") for _ in range(2)]
+    assert released[0] == released[1]
+    assert released[0].failures == 1
 
 
 def test_a_release_after_an_error_counts_it_and_keeps_the_reason(service: JobService) -> None:
