@@ -49,7 +49,7 @@ def _name_of_narrator(
     quoted: Counter[int] = Counter()
     everywhere: Counter[int] = Counter()
     for mention, ref in zip(mentions, refs, strict=True):
-        if mention.prop == "PROP" and mention.category == "PER" and ref not in (NARRATOR, UNRESOLVED):
+        if mention.category == "PER" and ref not in (NARRATOR, UNRESOLVED):
             everywhere[ref] += 1
             if in_quote[mention.start]:
                 quoted[ref] += 1
