@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 #: How many records DynamoDB reads at once on the way to those that match.
 PAGE_SIZE = 100
+
+#: How long a count of everyone's jobs is told again.
+TOLD_FOR = timedelta(seconds=15)
 
 # Whether a record matches, as its reader sees it at `:now`: an ended job expires though its record says so only later.
 IS_REMEMBERED = "(attribute_not_exists(purge_at) OR purge_at > :now)"
@@ -78,6 +81,21 @@ class JobList:
     def _count(self, asked: Mapping[str, Any]) -> int:
         pages = self.client.get_paginator("query").paginate(TableName=self.table, Select="COUNT", **asked)
         return sum(page["Count"] for page in pages)
+
+
+@dataclass
+class Census:
+    """Everyone's jobs by state, counted once in a while: a count reads an entry of each job, and anyone may ask."""
+
+    listing: JobList
+    _taken: tuple[datetime, dict[Status, int]] | None = None
+
+    def counts(self, now: datetime) -> dict[Status, int]:
+        """Return how many jobs are in each state but `expired`, as it was at most 15 seconds ago."""
+        if self._taken is None or now >= self._taken[0] + TOLD_FOR:
+            self._taken = now, self.listing.counts(None, now)
+        _, counts = self._taken
+        return counts
 
 
 def _ones(tenant: str, status: Status, now: datetime) -> Mapping[str, Any]:

@@ -39,7 +39,7 @@ from jobs.errors import (
     TextGone,
 )
 from jobs.idempotency import digest_of, job_id_of
-from jobs.listing import JobFilter, JobList, Page
+from jobs.listing import Census, JobFilter, JobList, Page
 from jobs.model import Job, Stats, Status
 from jobs.queue import JobQueue
 from jobs.request import JobRequest, check_text, resolve_pack
@@ -342,8 +342,14 @@ class JobService:
             raise NoSuchFile(f"This job made no file '{name}': its pipeline did not include the task.") from missing
 
     def stats(self, tenant: str | None) -> Stats:
-        """Return the tenant's counts by state, or everyone's for None, and whether a worker lives."""
-        return Stats(**self.listing.counts(tenant, self.clock()), worker_running=self.worker_heard())
+        """Return the tenant's counts by state, or for None everyone's of a moment ago, and whether a worker lives."""
+        now = self.clock()
+        counts = self._census.counts(now) if tenant is None else self.listing.counts(tenant, now)
+        return Stats(**counts, worker_running=self.worker_heard())
+
+    @cached_property
+    def _census(self) -> Census:
+        return Census(self.listing)
 
     def worker_heard(self) -> bool:
         """Whether a worker was heard of within its lease time."""

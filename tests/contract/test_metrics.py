@@ -58,3 +58,15 @@ def test_jobs_are_counted_whoever_they_are_of(here: httpx.Client, at_hand: JobsA
     clock.advance(3601)
     assert samples(here.get("/metrics"))['bookjob_jobs{status="completed"}'] == 0
     assert samples(here.get("/metrics"))['bookjob_jobs{status="pending"}'] == 1
+
+
+def test_jobs_are_not_counted_anew_for_whoever_asks_again_at_once(
+    here: httpx.Client, at_hand: JobsAtHand, clock: SettableClock
+) -> None:
+    completed = 'bookjob_jobs{status="completed"}'
+    assert samples(here.get("/metrics"))[completed] == 0
+    at_hand.completed()
+    clock.advance(14)
+    assert samples(here.get("/metrics"))[completed] == 0
+    clock.advance(1)
+    assert samples(here.get("/metrics"))[completed] == 1
