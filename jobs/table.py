@@ -114,11 +114,11 @@ class Table:
                 self.client.transact_write_items(TransactItems=[*writes])  # type: ignore[list-item]  # plain mappings
             except self.client.exceptions.TransactionCanceledException as error:
                 reasons = error.response["CancellationReasons"]
-                if any(reason["Code"] == REFUSED for reason in reasons):
+                codes = [reason["Code"] for reason in reasons]
+                # While another transaction is on the job's own record, the first, it cannot be told how the job stands.
+                if REFUSED in codes and codes[0] != CONFLICT:
                     return reasons
-                if attempt == CONFLICT_TRIES - 1 or any(
-                    reason["Code"] not in (CONFLICT, UNTOUCHED) for reason in reasons
-                ):
+                if attempt == CONFLICT_TRIES - 1 or not {REFUSED, CONFLICT, UNTOUCHED}.issuperset(codes):
                     raise
                 time.sleep(random.uniform(0, 0.02 * 2 ** min(attempt, 6)))
             except self.client.exceptions.IdempotentParameterMismatchException:
