@@ -31,7 +31,7 @@ def _check_type(headers: Mapping[str, str]) -> None:
     media_type, _, parameters = headers.get("content-type", "application/json").lower().partition(";")
     if media_type.strip() != "application/json":
         raise unsupported(f"Content-Type '{media_type.strip()[:80]}' is not read here; send application/json.")
-    charset = parameters.partition("charset=")[2].strip(" \"'")
+    charset = parameters.partition("charset=")[2].partition(";")[0].strip(" \"'")
     if charset not in ("", "utf-8", "utf8"):
         raise unsupported(f"Character set '{charset[:40]}' is not read here; send the JSON in UTF-8.")
     if headers.get("content-encoding", "identity").lower() != "identity":

@@ -194,7 +194,13 @@ def test_a_compressed_body_gets_415(here: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "content_type", ["application/json", "Application/JSON; Charset=UTF-8", 'application/json; charset="utf-8"']
+    "content_type",
+    [
+        "application/json",
+        "Application/JSON; Charset=UTF-8",
+        'application/json; charset="utf-8"',
+        "application/json; charset=utf-8; profile=book",
+    ],
 )
 def test_json_may_name_its_character_set(api: httpx.Client, content_type: str) -> None:
     assert post(api, '{"text": "A text.", "model": "mini"}', content_type).status_code == 200
