@@ -2,14 +2,15 @@
 
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 import psutil
 
 from infra.local.errors import AlreadyRunning
 from infra.local.home import Home, Running
+from infra.local.processes import Identity
 from infra.local.stack import PATIENCE, LocalStack, Options
 
 #: How long a stack may take to stop, in seconds: as long as its processes may, and some for itself.
@@ -60,9 +61,7 @@ def stop(home: Home) -> bool:
     running = home.running()
     if running is None:
         return False
-    supervisor = running.supervisor.find()
-    if supervisor is not None:
-        _end([supervisor], STOP_WITHIN)
+    _end([running.supervisor], STOP_WITHIN)
     end_leftovers(running)
     home.note_running(None)
     home.see_state_kept(running)
@@ -71,16 +70,25 @@ def stop(home: Home) -> bool:
 
 def end_leftovers(running: Running | None) -> None:
     """End the processes of a stack whose supervisor is gone: only those that still are the very ones it noted."""
-    noted = running.children.values() if running is not None else ()
-    _end([process for child in noted if (process := child.find())], LEFTOVERS_WITHIN)
+    _end(running.children.values() if running is not None else (), LEFTOVERS_WITHIN)
 
 
-def _end(processes: list[psutil.Process], patience: float) -> None:
-    for process in processes:
-        process.terminate()
-    _, alive = psutil.wait_procs(processes, timeout=patience)
-    for process in alive:
-        process.kill()
+def _end(identities: Iterable[Identity], patience: float) -> None:
+    """Ask processes to stop and return once they have, though nobody may have asked yet what became of them."""
+    for process in _running(identities):
+        with suppress(psutil.NoSuchProcess):  # it ends by itself
+            process.resume()  # what Ctrl-Z stopped would hear of nothing
+            process.terminate()
+    deadline = time.monotonic() + patience
+    while _running(identities) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for process in _running(identities):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def _running(identities: Iterable[Identity]) -> list[psutil.Process]:
+    return [process for identity in identities if (process := identity.find())]
 
 
 @contextmanager

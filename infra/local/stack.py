@@ -110,6 +110,8 @@ class LocalStack:
 
     def wait(self) -> None:
         """Wait until the stack cannot go on, and raise BrokenDown; until then only a signal ends the wait."""
+        while not self._broken.done():
+            time.sleep(WATCH_EVERY)  # a signal that another thread was given is heard between two of these
         try:
             self._broken.result()
         except Exception as fault:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -93,6 +94,18 @@ def test_a_child_that_does_not_stop_is_killed(child: Child) -> None:
 def test_what_a_killed_run_left_behind_is_ended(child: Child, folder: Path) -> None:
     end_leftovers(Running(supervisor=gone(os.getpid()), children={"w": child.identity}, port=1, with_worker=True))
     assert until(says(folder / "note", "ended in order"))
+
+
+@pytest.mark.timeout(20)
+def test_a_stack_that_ctrl_z_stopped_or_whose_end_nobody_asked_for_yet_is_ended_at_once(home: Home) -> None:
+    began = time.monotonic()
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as stack:
+        identity = Identity.of(stack.pid)
+        stack.send_signal(signal.SIGSTOP)
+        home.note_running(Running(supervisor=identity, port=1, with_worker=True))
+        assert stop(home)
+        assert stack.poll() == -signal.SIGTERM
+    assert time.monotonic() - began < 10
 
 
 def test_a_process_that_has_a_left_over_number_is_not_ours_to_end(child: Child) -> None:
