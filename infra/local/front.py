@@ -38,8 +38,8 @@ CONCURRENCY = 4
 #: How many requests may be held at once beside those because they wait for news (`Prefer: wait=20`) or for a result.
 HELD = 8
 
-#: The header that says what a page may do.
-POLICY = b"content-security-policy"
+#: The headers by which the API says what may be done with an answer, and so with the object that it leads to.
+OF_CARE = {b"content-security-policy", b"x-content-type-options", b"cache-control"}
 #: The header by which a request says that it would rather be held than be answered at once.
 PREFER = b"prefer"
 
@@ -133,12 +133,12 @@ class Front:
                     return
             finally:
                 await response.aclose()
-        # What the API says that a page may do holds for the object too, which is answered with from the same origin.
-        policy = [(name, value) for name, value in response.headers.raw if name.lower() == POLICY]
+        # They hold for the object too, which is answered with from the same origin.
+        careful = [(name, value) for name, value in response.headers.raw if name.lower() in OF_CARE]
         # Fetched past the API, so that a slow reader holds none of its places.
         response = await self.client.send(httpx.Request("GET", location), stream=True)
         try:
-            await _relay_object(response, policy, scope, send)
+            await _relay_object(response, careful, scope, send)
         finally:
             await response.aclose()
 
@@ -236,7 +236,7 @@ def _forwarded(scope: Message) -> Headers:
     return [*kept, (b"x-forwarded-for", client), (b"x-forwarded-proto", b"http")]
 
 
-async def _relay_object(response: httpx.Response, policy: Headers, scope: Message, send: Send) -> None:
+async def _relay_object(response: httpx.Response, careful: Headers, scope: Message, send: Send) -> None:
     """Answer with a stored object, unpacked on the way to a client that takes no gzip."""
     if not response.is_success:
         await refuse(send, HTTPStatus.NOT_FOUND, "The result is not there any more: it has expired or was deleted.")
@@ -246,7 +246,7 @@ async def _relay_object(response: httpx.Response, policy: Headers, scope: Messag
     if response.headers.get("content-encoding") == "gzip" and not accepts_gzip(accepted):
         kept, body = [b"content-type"], _gunzipped(body)
     headers = [(name, value) for name, value in response.headers.raw if name.lower() in kept]
-    await _relay(response.status_code, [*headers, *policy, (b"vary", b"Accept-Encoding")], body, send)
+    await _relay(response.status_code, [*headers, *careful, (b"vary", b"Accept-Encoding")], body, send)
 
 
 async def _gunzipped(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
