@@ -30,7 +30,7 @@ from gpu_worker.sign_of_life import SignOfLife
 from gpu_worker.task_protection import TaskProtection
 from gpu_worker.timeline import Timeline
 from gpu_worker.triage import Claim, Drop, GiveBack, places_taken, triage
-from jobs.errors import AWS_ERRORS, JobNotFound, LeaseLost, MoveRefused
+from jobs.errors import AWS_ERRORS, JobNotFound, LeaseLost, MoveRefused, UnreadableRecord
 from jobs.model import Job, Lease, Outcome, Status
 from jobs.queue import Message
 from jobs.table import is_unwritable
@@ -135,7 +135,7 @@ class Consumer:
             return None
         try:
             return self._connections.store.get(message.job_id, self._connections.clock())
-        except JobNotFound:
+        except (JobNotFound, UnreadableRecord):
             return None
 
     def _run(self, job: Job, message: Message) -> bool:

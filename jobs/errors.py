@@ -132,6 +132,16 @@ class MoveRefused(JobsError):
         self.job = job
 
 
+class UnreadableRecord(JobsError):
+    """A job's record holds what this version does not know, such as a model that a newer version added."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            f"The record of job {job_id} is none that this version of the service can read. The job is kept, and goes "
+            "on when the version that wrote it is back."
+        )
+
+
 class CallbackTaken(JobsError):
     """Somebody else began an attempt at the callback, or it is settled."""
 

@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
+from jobs.errors import UnreadableRecord
 from jobs.model import Job, Status
 
 #: The largest record that a job begins with, in bytes. DynamoDB takes 400 KB, and of one that is near it no write that
@@ -63,8 +64,14 @@ def size_of(item: Item) -> int:
 
 
 def from_item(item: Mapping[str, Any]) -> Job:
-    """Return the job of a record; attributes that a newer version wrote are ignored."""
-    return _JOB.validate_python(plain(item))
+    """Return the job of a record; attributes that only a newer version knows are ignored.
+
+    Raises UnreadableRecord for a value that only a newer version knows.
+    """
+    try:
+        return _JOB.validate_python(plain(item))
+    except ValidationError as error:
+        raise UnreadableRecord(job_id_of(item["pk"]["S"])) from error
 
 
 def plain(item: Mapping[str, Any]) -> dict[str, Any]:

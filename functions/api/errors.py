@@ -29,6 +29,7 @@ from jobs.errors import (
     ResultGone,
     SecretJustRotated,
     TextGone,
+    UnreadableRecord,
 )
 from jobs.metrics import NAMESPACE
 
@@ -60,6 +61,7 @@ SHAPES: dict[type[JobsError], Shape] = {
     DocumentTooLarge: Shape(HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     NotFinished: Shape(HTTPStatus.TOO_EARLY, retry_after=5),
     QueueFull: Shape(HTTPStatus.SERVICE_UNAVAILABLE, retry_after=30),
+    UnreadableRecord: Shape(HTTPStatus.INTERNAL_SERVER_ERROR),
 }
 
 #: How long a caller should wait when AWS did not answer, in seconds.
@@ -102,6 +104,8 @@ def _job_error(error: JobsError) -> Response[str]:
     _count(error)
     if isinstance(error, DocumentMissing):
         logger.warning("An object is not there", exc_info=error)
+    if isinstance(error, UnreadableRecord):
+        logger.error("A record cannot be read", exc_info=error)
     shape = next(SHAPES[kind] for kind in type(error).__mro__ if kind in SHAPES)
     return problem(shape.status, str(error), {"Retry-After": str(shape.retry_after)} if shape.retry_after else None)
 
@@ -124,5 +128,5 @@ def _count(error: Exception) -> None:
     """Count what an operator must tell from each other: a full queue is meant to happen, a fault is not."""
     if isinstance(error, QueueFull):
         metrics.add_metric("QueueFull", MetricUnit.Count, 1)
-    elif not isinstance(error, JobsError):
+    elif isinstance(error, UnreadableRecord) or not isinstance(error, JobsError):
         metrics.add_metric("Faults", MetricUnit.Count, 1)

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from jobs.records import job_key
 from jobs.service import JobService
 from tests.conftest import SettableClock
 from tests.contract.jobs_at_hand import JobsAtHand
@@ -108,6 +109,19 @@ def test_a_job_that_is_not_there_gets_404_whatever_its_id(api: httpx.Client, pat
     answer = api.get(f"/v1/jobs/{job_id}{path}")
     assert answer.status_code == 404
     assert list(answer.json()) == ["detail"]
+
+
+def test_a_job_of_a_newer_version_is_told_to_be_kept(here: httpx.Client, at_hand: JobsAtHand) -> None:
+    job, store = at_hand.pending(), at_hand.service.store
+    store.client.update_item(
+        TableName=store.table,
+        Key=job_key(job.job_id),
+        UpdateExpression="SET model = :model",
+        ExpressionAttributeValues={":model": {"S": "enormous"}},
+    )
+    answer = here.get(f"/v1/jobs/{job.job_id}")
+    assert answer.status_code == 500
+    assert "the version that wrote it is back" in answer.json()["detail"]
 
 
 def test_a_strangers_job_is_not_there(here: httpx.Client, at_hand: JobsAtHand) -> None:

@@ -14,8 +14,9 @@ from gpu_worker.engine_process import EngineProcess
 from gpu_worker.shutdown import Shutdown
 from jobs.clock import isoformat, utc_now
 from jobs.documents import FILES, file_key
-from jobs.model import Lease, Status
+from jobs.model import Job, Lease, Status
 from jobs.queue import JobQueue
+from jobs.records import job_key
 from jobs.request import JobRequest
 from tests.scripted_engine import script
 from tests.workers import TENANT, Deployment, consume, finish
@@ -66,6 +67,27 @@ def test_every_file_of_booknlp_is_stored_beside_the_result(consumer: Consumer, d
         name: documents.client.head_object(Bucket=documents.bucket, Key=file_key(job.job_id, 1, name)) for name in FILES
     }
     assert {name: head["ContentType"] for name, head in heads.items()} == FILES
+
+
+def test_a_job_of_a_newer_version_holds_up_none_behind_it_and_is_kept(
+    consumer: Consumer, deployment: Deployment
+) -> None:
+    newer, ours = deployment.submit(script()), deployment.submit(script(word="fog"))
+    rewrite_model(deployment, newer, "enormous")
+    consume(consumer, lambda: deployment.job(ours).status is Status.COMPLETED)
+    rewrite_model(deployment, newer, newer.model)
+    assert deployment.job(newer).status is Status.PENDING
+    deployment.service.cancel(newer.job_id, TENANT)
+
+
+def rewrite_model(deployment: Deployment, job: Job, model: str) -> None:
+    store = deployment.service.store
+    store.client.update_item(
+        TableName=store.table,
+        Key=job_key(job.job_id),
+        UpdateExpression="SET model = :model",
+        ExpressionAttributeValues={":model": {"S": model}},
+    )
 
 
 def test_a_completed_job_keeps_no_checkpoint(consumer: Consumer, deployment: Deployment) -> None:
