@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import httpx
 
+from infra.local import emulator
 from infra.local.deploy import LOCAL_PARAMETERS
 from infra.local.gaps import complete_bucket, complete_table
 from infra.local.template import Template
 from jobs.settings import Settings
+from tests.conditions import under
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,7 +32,7 @@ def create_resources(**settings: Any) -> Settings:
 
     No keys are asked for but where the settings say so.
     """
-    template, suffix = Template.read().under(LOCAL_PARAMETERS), uuid.uuid4().hex[:12]
+    template, suffix = under(Template.read(), LOCAL_PARAMETERS), uuid.uuid4().hex[:12]
     session = boto3.Session()
     return Settings(
         table=_create_table(session.client("dynamodb"), f"jobs-{suffix}", template.properties(TABLE)),
@@ -89,3 +92,8 @@ def _queue_attributes(properties: Mapping[str, Any], arns: Mapping[str, str] | N
         logical_id, _ = redrive["deadLetterTargetArn"]["Fn::GetAtt"]
         attributes["RedrivePolicy"] = json.dumps(redrive | {"deadLetterTargetArn": (arns or {})[logical_id]})
     return attributes
+
+
+def forget_everything(port: int) -> None:
+    """Empty the emulator: every resource, object and message in it is gone; raises httpx.HTTPError."""
+    httpx.post(f"{emulator.url(port)}/_ministack/reset", trust_env=False).raise_for_status()

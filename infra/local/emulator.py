@@ -5,8 +5,6 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-import httpx
-
 from infra.local.answers import answers
 from infra.local.errors import EmulatorFailed
 
@@ -95,8 +93,3 @@ def wait_until_ready(port: int, process: Process) -> None:
         if time.monotonic() > deadline:
             raise EmulatorFailed(f"The emulator did not answer on port {port} within {START_TIMEOUT:.0f} seconds.")
         time.sleep(0.05)
-
-
-def forget_everything(port: int) -> None:
-    """Empty the emulator: every resource, object and message in it is gone; raises httpx.HTTPError."""
-    httpx.post(f"{url(port)}/_ministack/reset", trust_env=False).raise_for_status()

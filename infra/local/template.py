@@ -7,8 +7,6 @@ from typing import Any
 
 import yaml
 
-from infra.local.conditions import decide
-
 #: The project's folder: template, functions and job core are deployed from here.
 PROJECT = Path(__file__).resolve().parents[2]
 TEMPLATE = PROJECT / "template.yaml"
@@ -47,10 +45,6 @@ class Template:
     def read(cls, path: Path = TEMPLATE) -> "Template":
         """Return the template of the file; raises yaml.YAMLError when it is not YAML."""
         return cls(yaml.load(path.read_text(), _Loader))  # noqa: S506 - a SafeLoader with CloudFormation's tags
-
-    def under(self, parameters: Mapping[str, str]) -> "Template":
-        """Return the template where parameters have these values: without its conditions and what they leave out."""
-        return Template(decide(self.body, parameters))
 
     def properties(self, logical_id: str) -> Mapping[str, Any]:
         """Return the properties of one resource."""

@@ -18,7 +18,7 @@ from infra.local.ports import free_port
 from infra.local.processes import Child
 from jobs.clock import Clock
 from jobs.service import JobService
-from tests.resources import create_resources
+from tests.resources import create_resources, forget_everything
 
 LOCALSTACK = bool(os.environ.get("LOCALSTACK_HOST"))
 BACKENDS = ("ministack", "moto", *(["localstack"] if LOCALSTACK else []))
@@ -55,7 +55,7 @@ def _emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def emulator_port(_emulator: int) -> int:
     """The port of an emulator that nobody has put anything into."""
-    emulator.forget_everything(_emulator)
+    forget_everything(_emulator)
     return _emulator
 
 

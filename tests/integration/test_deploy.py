@@ -11,8 +11,10 @@ from infra.local.clients import client
 from infra.local.deploy import LOCAL_PARAMETERS, STACK, Deployer, Deployment
 from infra.local.errors import StateDamaged
 from infra.local.template import Template
+from tests.conditions import under
+from tests.resources import forget_everything
 
-TEMPLATE = Template.read().under(LOCAL_PARAMETERS)
+TEMPLATE = under(Template.read(), LOCAL_PARAMETERS)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def deployed(deployer: Deployer) -> Deployment:
 def deployed_elsewhere(emulator_port: int, deployed: Deployment) -> Iterator[Deployment]:
     """A deployment that the test may spoil."""
     yield deployed
-    emulator.forget_everything(emulator_port)
+    forget_everything(emulator_port)
 
 
 def url(deployer: Deployer, deployed: Deployment, path: str) -> str:

@@ -46,11 +46,12 @@ from jobs.service import JobService
 from jobs.settings import Settings
 from jobs.tracing import TRACE_VARIABLE
 from tests.aws_calls import Calls, Permission, permissions, recorded, upload_queue
+from tests.conditions import under
 from tests.contract.transport import LambdaContext, LambdaTransport
 from tests.receiver import answering, receiving
 from tests.scripted_engine import LOADER, script
 
-TEMPLATE = Template.read().under({})
+TEMPLATE = under(Template.read(), {})
 LEASE = timedelta(seconds=60)
 TENANT = "acme"
 

@@ -42,6 +42,7 @@ from jobs.upkeep import clear_after, keep_up
 from jobs.upload_forms import UploadForm, upload_form
 from jobs.uploads import requested
 from tests.receiver import answering, receiving
+from tests.resources import forget_everything
 
 TLS_ONLY = ("BucketPolicy", "QueuePolicy", "DeadLetterQueuePolicy", "CallbackQueuePolicy")
 ANY_ROLE = {
@@ -113,7 +114,7 @@ def strict_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def cloud(strict_port: int) -> Cloud:
-    emulator.forget_everything(strict_port)
+    forget_everything(strict_port)
     return Cloud(strict_port, Deployer(strict_port, {"SubstitutePack": "mini"}, without(TLS_ONLY)).deploy(None))
 
 

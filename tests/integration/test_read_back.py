@@ -10,11 +10,13 @@ from functools import cache
 
 import pytest
 
-from infra.local import deploy, emulator
+from infra.local import deploy
 from infra.local.clients import client
 from infra.local.deploy import LOCAL_PARAMETERS, STACK, Deployer
 from infra.local.template import Template
+from tests.conditions import under
 from tests.read_back import ReadBack
+from tests.resources import forget_everything
 from tests.standing import Standing
 
 #: What a cloud has and the local stack does without, so that as much as can be is asked for.
@@ -62,7 +64,7 @@ def read_back(port: int, parameters: Mapping[str, str]) -> ReadBack:
     ids = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in told}
     everything = {**LOCAL_PARAMETERS, **parameters}
     standing = Standing(cache(lambda service: client(service, port)))
-    return ReadBack(Template.read().under(everything), everything, ids, standing)
+    return ReadBack(under(Template.read(), everything), everything, ids, standing)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +72,7 @@ def findings(emulator_port: int) -> Findings:
     created: set[str] = set()
     deployed: set[str] = set()
     for parameters in (PARAMETERS, PARAMETERS | KEY):
-        emulator.forget_everything(emulator_port)
+        forget_everything(emulator_port)
         deployer = Deployer(emulator_port, parameters)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(deploy, "complete_table", lambda *_: None)

@@ -20,10 +20,11 @@ from infra.local.template import Template
 from jobs.callbacks.outbox import PREFIX as CALLBACKS
 from jobs.callbacks.secrets import PREFIX as SECRETS
 from jobs.settings import PREFIX, Settings
+from tests.conditions import under
 
 #: As it is deployed where nobody changes a parameter, and where the owner has a key of its own.
-TEMPLATE = Template.read().under({})
-WITH_KEY = Template.read().under({"KmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1"})
+TEMPLATE = under(Template.read(), {})
+WITH_KEY = under(Template.read(), {"KmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1"})
 RESOURCES: Mapping[str, Any] = TEMPLATE.body["Resources"]
 
 #: Seconds.
@@ -182,7 +183,7 @@ def test_every_parameter_stands_in_one_group_of_the_console() -> None:
 @pytest.mark.parametrize("table", TEMPLATE.of_type("AWS::DynamoDB::Table"))
 def test_a_table_can_be_deleted_in_development_alone(table: str) -> None:
     assert TEMPLATE.properties(table)["DeletionProtectionEnabled"] is True
-    assert Template.read().under({"Stage": "dev"}).properties(table)["DeletionProtectionEnabled"] is False
+    assert under(Template.read(), {"Stage": "dev"}).properties(table)["DeletionProtectionEnabled"] is False
 
 
 def test_nothing_in_the_bucket_can_be_made_public() -> None:
@@ -254,7 +255,7 @@ def test_the_template_is_within_cloudformations_limit() -> None:
 
 
 def test_web_pages_may_use_all_that_the_api_reads_and_tells_where_they_are_allowed() -> None:
-    rules = Template.read().under({"AllowedOrigins": "https://books.example"}).properties("Api")["CorsConfiguration"]
+    rules = under(Template.read(), {"AllowedOrigins": "https://books.example"}).properties("Api")["CorsConfiguration"]
     assert rules["AllowOrigins"] == {"Fn::Split": [",", {"Ref": "AllowedOrigins"}]}
     assert {row.method for row in api.table} <= set(rules["AllowMethods"])
     read = {name.lower() for row in api.table for name in row.headers} | {KEY_HEADER.lower(), "content-type"}
@@ -265,7 +266,7 @@ def test_web_pages_may_use_all_that_the_api_reads_and_tells_where_they_are_allow
 
 @pytest.mark.parametrize("resource", ["Api", "Bucket"])
 def test_by_default_no_web_page_may(resource: str) -> None:
-    assert "CorsConfiguration" not in Template.read().under({}).properties(resource)
+    assert "CorsConfiguration" not in under(Template.read(), {}).properties(resource)
 
 
 @pytest.mark.parametrize(

@@ -7,23 +7,24 @@ import boto3
 import pytest
 
 from infra.local.template import PROJECT, Template
+from tests.conditions import under
 
 INFRA = PROJECT / "infra"
 
 
-def under(file: str, **parameters: str) -> Template:
-    return Template.read(INFRA / file).under(parameters)
+def nested(file: str, **parameters: str) -> Template:
+    return under(Template.read(INFRA / file), parameters)
 
 
 def types_of_groups(**parameters: str) -> list[Any]:
-    template = under("gpu_instances.yaml", **parameters)
+    template = nested("gpu_instances.yaml", **parameters)
     groups = map(template.properties, template.of_type("AWS::AutoScaling::AutoScalingGroup"))
     overrides = [group["MixedInstancesPolicy"]["LaunchTemplate"]["Overrides"] for group in groups]
     return [[override["InstanceType"] for override in group] for group in overrides]
 
 
 def types_of_batch(**parameters: str) -> list[Any]:
-    template = under("batch.yaml", Purchase="SpotFirst", **parameters)
+    template = nested("batch.yaml", Purchase="SpotFirst", **parameters)
     environments = map(template.properties, template.of_type("AWS::Batch::ComputeEnvironment"))
     return [environment["ComputeResources"]["InstanceTypes"] for environment in environments]
 
@@ -36,7 +37,9 @@ def test_a_machine_that_is_its_own_alternative_is_asked_for_once(types_of: Calla
 
 
 def test_a_cluster_keeps_its_providers_from_gpu_to_fargate_and_back() -> None:
-    gpu, fargate = (under("worker.yaml", Compute=compute, Purchase="SpotFirst") for compute in ("EcsGpu", "FargateCpu"))
+    gpu, fargate = (
+        nested("worker.yaml", Compute=compute, Purchase="SpotFirst") for compute in ("EcsGpu", "FargateCpu")
+    )
     known = gpu.properties("ClusterCapacity")["CapacityProviders"]
     assert known == fargate.properties("ClusterCapacity")["CapacityProviders"]
     for template in (gpu, fargate):
@@ -45,7 +48,7 @@ def test_a_cluster_keeps_its_providers_from_gpu_to_fargate_and_back() -> None:
 
 
 def test_batch_has_a_cluster_of_its_own() -> None:
-    resources = under("worker.yaml", Compute="BatchGpu").body["Resources"]
+    resources = nested("worker.yaml", Compute="BatchGpu").body["Resources"]
     assert resources.keys() & {"Cluster", "Instances", "ClusterCapacity", "FirstService"} == set()
 
 
@@ -56,7 +59,7 @@ def test_batch_has_a_cluster_of_its_own() -> None:
 def test_a_worker_is_told_its_region_by_the_name_that_boto3_reads(
     file: str, definition: str, containers: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = under(file, Compute="EcsGpu").properties(definition)[containers]
+    given = nested(file, Compute="EcsGpu").properties(definition)[containers]
     [container] = given if isinstance(given, list) else [given]
     monkeypatch.setenv("AWS_CONFIG_FILE", "")
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
@@ -68,7 +71,7 @@ def test_a_worker_is_told_its_region_by_the_name_that_boto3_reads(
 
 def test_a_network_stands_in_the_regions_first_zones_or_in_those_that_are_named() -> None:
     def zones(**parameters: str) -> list[Any]:
-        template = under("network.yaml", Egress="Nat", **parameters)
+        template = nested("network.yaml", Egress="Nat", **parameters)
         return [template.properties(f"{name}Subnet")["AvailabilityZone"] for name in ("First", "Second", "Public")]
 
     first, second = ({"Fn::Select": [index, {"Fn::GetAZs": ""}]} for index in (0, 1))

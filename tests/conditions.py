@@ -1,26 +1,30 @@
 """A template under given parameters: its conditions decided, and what they leave out left out.
 
-For reading alone: what is deployed is the template itself, whose conditions CloudFormation decides.
+What is deployed is the template itself, whose conditions CloudFormation decides.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from infra.local.template import Template
+
 #: What `!Ref AWS::NoValue` leaves in place of itself.
 _NOTHING = object()
 
 
-def decide(body: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
-    """Return the template's body as it is where parameters have these values, and the others their defaults."""
-    defaults = {name: parameter.get("Default", "") for name, parameter in body.get("Parameters", {}).items()}
-    decision = _Decision({**defaults, **parameters}, body.get("Conditions", {}))
-    return {
-        section: {name: decision.settle(part) for name, part in parts.items() if decision.includes(part)}
-        if section in ("Resources", "Outputs")
-        else parts
-        for section, parts in body.items()
-    }
+def under(template: Template, parameters: Mapping[str, str]) -> Template:
+    """Return the template as it is where parameters have these values, and the others their defaults."""
+    defaults = {name: parameter.get("Default", "") for name, parameter in template.body.get("Parameters", {}).items()}
+    decision = _Decision({**defaults, **parameters}, template.body.get("Conditions", {}))
+    return Template(
+        {
+            section: {name: decision.settle(part) for name, part in parts.items() if decision.includes(part)}
+            if section in ("Resources", "Outputs")
+            else parts
+            for section, parts in template.body.items()
+        }
+    )
 
 
 @dataclass(frozen=True)
