@@ -121,7 +121,10 @@ class Home:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as held:
             os.close(descriptor)
-            raise AlreadyRunning(f"Another process runs the local stack of {self.path}.") from held
+            raise AlreadyRunning(
+                f"Another process runs the local stack of {self.path}, or is starting or stopping it. Try again in a "
+                "moment, or stop it: bookjob down"
+            ) from held
         return descriptor
 
     def running(self) -> Running | None:
