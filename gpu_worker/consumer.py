@@ -11,7 +11,8 @@ A step may be the last before the worker dies, so each leaves what the next work
 
 import tempfile
 import time
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from botocore.exceptions import ClientError
@@ -103,7 +104,7 @@ class Consumer:
         Where one book is read at a time SQS sees to it by itself: the message of that book blocks all others.
         """
         concurrency, now = self._connections.settings.worker_concurrency, self._connections.clock()
-        return concurrency > 1 and places_taken(self._connections.store.unfinished(now), now) >= concurrency
+        return concurrency > 1 and places_taken(self._unfinished(now), now) >= concurrency
 
     def _idle_for_too_long(self) -> bool:
         allowed = self._connections.settings.idle_exit_seconds
@@ -111,14 +112,13 @@ class Consumer:
 
     def _handle(self, message: Message) -> None:
         """Do what the records say, job by job, until the message's own job has ended or must wait."""
-        store = self._connections.store
         in_hand = True
         while in_hand:
             now = self._connections.clock()
             woken_for = self._find(message)
             concurrency = self._connections.settings.worker_concurrency
-            unfinished = (job for job in store.unfinished(now) if job.job_id not in self._unwritable)
-            match triage(woken_for, unfinished, concurrency, now):
+            claimable = (job for job in self._unfinished(now) if job.job_id not in self._unwritable)
+            match triage(woken_for, claimable, concurrency, now):
                 case Drop():
                     self._drop(message, woken_for)
                     in_hand = False
@@ -128,6 +128,16 @@ class Consumer:
                 case Claim(job):
                     with self._protection.held():  # from before the claim, so that no job runs unprotected
                         in_hand = self._run(job, message)
+
+    def _unfinished(self, now: datetime) -> Iterator[Job]:
+        """Yield the jobs that run, then those that wait; one that cannot be read holds up none behind it."""
+        for job_id in self._connections.store.unfinished():
+            try:
+                yield self._connections.store.get(job_id, now)
+            except JobNotFound:
+                continue
+            except UnreadableRecord:
+                logger.exception("the job's record cannot be read; the job is passed over", job_id=job_id)
 
     def _find(self, message: Message) -> Job | None:
         if message.job_id is None:

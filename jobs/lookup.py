@@ -1,17 +1,14 @@
 """How jobs are found: by their ids, by their places in the queue, and by the time they are due. Nothing here writes."""
 
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from jobs.due import due
-from jobs.errors import JobNotFound, UnreadableRecord
+from jobs.errors import JobNotFound
 from jobs.model import Job, Status, job_at
 from jobs.records import Item, from_item, job_id_of, job_key
 from jobs.table import QUEUE, Line, Table
-
-_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,19 +44,10 @@ class JobLookup(Table):
         lines: Mapping[Status, Line] = {Status.PENDING: "waiting", Status.RUNNING: "running"}
         return {status: frozenset(queue.get(line, {}).get("SS", ())) for status, line in lines.items()}
 
-    def unfinished(self, now: datetime) -> Iterator[Job]:
-        """Yield the jobs as they stand that run, then those that wait, each in order of submission.
-
-        One whose record cannot be read holds up none behind it.
-        """
+    def unfinished(self) -> list[str]:
+        """Return the ids of the jobs that run, then of those that wait, each in order of submission."""
         queue = self._read(QUEUE)
-        for job_id in _job_ids(queue, "running") + _job_ids(queue, "waiting"):
-            try:
-                yield self.get(job_id, now)
-            except JobNotFound:
-                continue
-            except UnreadableRecord as error:
-                _LOGGER.warning("a job is passed over: %s", error)
+        return _job_ids(queue, "running") + _job_ids(queue, "waiting")
 
 
 def _job_ids(queue: Item, line: Line) -> list[str]:

@@ -53,7 +53,8 @@ def _busy_worker(deployment: Deployment, workers: Workers) -> WorkerProcess:
     holders: list[WorkerProcess] = []
 
     def look() -> bool:
-        unfinished = list(deployment.service.store.unfinished(deployment.service.clock()))
+        store = deployment.service.store
+        unfinished = [job for job_id in store.unfinished() if (job := store.find(job_id))]
         leased = [job for job in unfinished if job.status is Status.RUNNING]
         assert len(leased) <= 1
         holders[:] = [holder for job in leased if (holder := workers.holding(job.lease_owner))]

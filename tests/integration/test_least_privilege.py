@@ -241,8 +241,8 @@ def working(root: JobService, deployment: Deployment, packs: Path) -> None:
         dead_letter_queue_url=deployment.outputs["DeadLetterQueueUrl"],
     )
     root.queue.client.purge_queue(QueueUrl=root.queue.url)
-    for job in list(root.store.unfinished(utc_now())):
-        root.store.bury(root.store.find(job.job_id) or job, "of no use here", utc_now() + timedelta(hours=1))
+    for job in filter(None, map(root.store.find, root.store.unfinished())):
+        root.store.bury(job, "of no use here", utc_now() + timedelta(hours=1))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(TRACE_VARIABLE, "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1")
         read = submitted(root, script(), callback_url="https://example.com/a")
