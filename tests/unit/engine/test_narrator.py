@@ -39,6 +39,7 @@ def test_a_place_that_is_called_upon_tells_no_story() -> None:
 
 UNCERTAIN = {
     "where nobody narrates": ADDRESSED.replace("I ", "he "),
+    "where nobody narrates and all is speech": "“ Come , Watson , come ! ” “ My dear Watson ! ” “ Watson ? ”",
     "where hardly anybody does": f"{ADDRESSED} {'The rain fell on the stones and on the grass . ' * 40}",
     "said twice only": ADDRESSED.replace("Watson ?", "Well ?"),
     "that the narration has too": f"{ADDRESSED} Watson smiled .",
