@@ -97,14 +97,16 @@ def test_what_a_killed_run_left_behind_is_ended(child: Child, folder: Path) -> N
 
 
 @pytest.mark.timeout(20)
-def test_a_stack_that_ctrl_z_stopped_or_whose_end_nobody_asked_for_yet_is_ended_at_once(home: Home) -> None:
-    began = time.monotonic()
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as stack:
-        identity = Identity.of(stack.pid)
+def test_a_stack_that_ctrl_z_stopped_or_whose_end_nobody_asked_for_yet_is_ended_at_once(
+    home: Home, folder: Path
+) -> None:
+    began, note = time.monotonic(), folder / "note"
+    with subprocess.Popen([sys.executable, str(folder / "witness.py"), str(note)]) as stack:
+        assert until(says(note, "running"))
         stack.send_signal(signal.SIGSTOP)
-        home.note_running(Running(supervisor=identity, port=1, with_worker=True))
+        home.note_running(Running(supervisor=Identity.of(stack.pid), port=1, with_worker=True))
         assert stop(home)
-        assert stack.poll() == -signal.SIGTERM
+        assert note.read_text() == "ended in order"
     assert time.monotonic() - began < 10
 
 

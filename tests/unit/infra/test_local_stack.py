@@ -23,7 +23,7 @@ from infra.local.errors import (
     StateNotKept,
 )
 from infra.local.home import Home, Running
-from infra.local.ports import free_port, is_free, loopback
+from infra.local.ports import free_port, is_free
 from infra.local.processes import Child, Identity
 from infra.local.session import run, stop
 from infra.local.stack import LocalStack, Options
@@ -77,10 +77,14 @@ def test_a_port_that_is_the_systems_is_not_said_to_be_in_use(monkeypatch: pytest
         is_free(80)
 
 
-@pytest.mark.parametrize("address", loopback())
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_a_port_is_in_use_where_another_program_answers_at_any_address_of_localhost(address: str) -> None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.create_server((address, 0), family=family) as other:
+    try:
+        other = socket.create_server((address, 0), family=family)
+    except OSError:
+        pytest.skip("this machine has no such address")
+    with other:
         assert not is_free(other.getsockname()[1])
 
 
