@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gpu_worker.engine import coreference, windows
-from gpu_worker.engine.coreference import Document
+from gpu_worker.engine.antecedents import Document
 from gpu_worker.engine.mention_vectors import MentionVectors
 from gpu_worker.engine.networks import CorefNetwork
 from gpu_worker.engine.windows import Integers

@@ -90,15 +90,24 @@ def _attributed(pack: Pack, novels: Sequence[Novel], *, compat: bool) -> dict[st
     for novel in novels:
         in_quote = quotes.inside(novel.quotes, len(novel.tokens))
         named = names.cluster(novel.tokens, novel.mentions, in_quote, compat=compat)
-        chosen = speakers.attribute(
-            novel.quotes, novel.mentions, named, novel.tokens, pack, compat=compat, advance=_ignore
-        )
+        chosen = _chosen(pack, novel, named, compat=compat)
         prefix = f"{novel.name} "
         gold += [prefix + (speaker or f"nobody {index}") for index, speaker in enumerate(novel.speakers)]
         predicted += [None if mention is None else prefix + novel.entities[mention] for mention in chosen]
     answers = {index: answer or f"no answer {index}" for index, answer in enumerate(predicted)}
     counts = scoring.b_cubed(scoring.clusters(dict(enumerate(gold))), scoring.clusters(answers))
     return {"accuracy": _percent(scoring.accuracy(gold, predicted)), "b3": _percent(counts.f1)}
+
+
+def _chosen(pack: Pack, novel: Novel, named: Sequence[int], *, compat: bool) -> list[int | None]:
+    """Return for each quote the index of the mention that speaks it, as the engine decides it."""
+    if compat:
+        return speakers.attribute_each(novel.quotes, novel.mentions, novel.tokens, pack, advance=_ignore)
+    narration = coreference.narrate(
+        novel.tokens, novel.mentions, named, {}, novel.quotes, pack, gender_cats=(), advance=_ignore
+    )
+    turns = speakers.attribute(novel.quotes, novel.mentions, narration.persons(), novel.tokens, pack, advance=_ignore)
+    return [None if turn is None else turn.mention for turn in turns]
 
 
 def _coreference(pack: Pack, novels: Sequence[Novel]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from torch import Tensor
 
-from gpu_worker.engine.coreference import Document
+from gpu_worker.engine.antecedents import Document
 from training import coref_loss, speaker_loss, tagger_loss
 from training.coref_loss import Chains
 from training.examples import BrownStep, NovelStep, QuoteStep, Step

@@ -18,7 +18,7 @@ from gpu_worker.engine.document import Mention, Quote, ReferentialGender, Stage,
 _LOGGER = logging.getLogger(__name__)
 
 #: Raised whenever a stage's output changes its form or its meaning.
-VERSION = 4
+VERSION = 5
 
 #: Fast rather than small: checkpoints live for minutes.
 _GZIP_LEVEL = 1
@@ -45,6 +45,17 @@ class NamesFound:
     #: For each mention its cluster, -1 where names do not tell.
     refs: list[int]
     genders: dict[int, ReferentialGender]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakersFound:
+    """What the stage of speakers finds."""
+
+    #: For each quote the index of the mention that speaks it, None where nobody can be named.
+    speakers: list[int | None]
+    #: For each mention its cluster as far as it is known now: that of names, and where who speaks was decided together
+    #: with whom narration means, that of all narration.
+    refs: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +129,9 @@ TAGGING: Codec[Tagging] = Codec(Stage.TAGGING, _encode_tagging, _decode_tagging)
 QUOTES: Codec[list[Quote]] = Codec(
     Stage.QUOTES, lambda quotes: _columns(Quote, quotes), lambda state: _rows(Quote, state)
 )
-SPEAKERS: Codec[list[int | None]] = Codec(Stage.SPEAKERS, list, list)
+SPEAKERS: Codec[SpeakersFound] = Codec(
+    Stage.SPEAKERS, asdict, lambda state: SpeakersFound(state["speakers"], state["refs"])
+)
 NAMES: Codec[NamesFound] = Codec(Stage.NAMES, _encode_names, _decode_names)
 COREFERENCE: Codec[list[int]] = Codec(Stage.COREFERENCE, list, list)
 CHARACTERS: Codec[list[Character]] = Codec(Stage.CHARACTERS, list, list)

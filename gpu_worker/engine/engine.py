@@ -12,7 +12,7 @@ from gpu_worker.engine import characters, gender, names, narrator, quotes
 from gpu_worker.engine import checkpoints as codecs
 from gpu_worker.engine.analysis import Analysis
 from gpu_worker.engine.characters import Character
-from gpu_worker.engine.checkpoints import Checkpoints, Codec, NamesFound
+from gpu_worker.engine.checkpoints import Checkpoints, Codec, NamesFound, SpeakersFound
 from gpu_worker.engine.document import Mention, Quote, Tagging, Task, Token
 from gpu_worker.engine.errors import EngineError
 from gpu_worker.engine.memory import ask_for_huge_pages, returning_memory
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from gpu_worker.engine.parser_process import ParserProcess
 
 Output = TypeVar("Output")
+
+#: The share of the speakers' stage that reading narration takes.
+_NARRATING = 0.1
 
 
 class Engine:
@@ -131,8 +134,8 @@ class _Run:
     def analyze(self) -> Analysis:
         """Run all stages that the tasks take."""
         tokens = self._stage(codecs.TOKENS, self._read)
-        reader = self._reader(tokens)
-        tagging = self._stage(codecs.TAGGING, lambda advance: self._tag(tokens, reader, advance))
+        reader, shared = self._readers(tokens)
+        tagging = self._stage(codecs.TAGGING, lambda advance: self._tag(tokens, shared, advance))
         found = self._stage(codecs.QUOTES, lambda _: quotes.find(tokens, compat=self.options.compat))
         speakers, refs, described = self._speakers_and_characters(tokens, tagging.mentions, found, reader)
         return Analysis(self.text, self.options, tokens, tagging, found, speakers, refs, described)
@@ -149,19 +152,19 @@ class _Run:
         if Task.ENTITY not in tasks:
             return [], [], []
         named = self._stage(codecs.NAMES, lambda advance: self._name(tokens, mentions, found, advance))
-        speakers: list[int | None] = []
+        spoken = SpeakersFound([], named.refs)
         if Task.QUOTE in tasks:
-            speakers = self._stage(
-                codecs.SPEAKERS, lambda advance: self._attribute(found, mentions, named, tokens, advance)
+            spoken = self._stage(
+                codecs.SPEAKERS, lambda advance: self._attribute(tokens, mentions, named, found, reader, advance)
             )
         if Task.COREF not in tasks:
-            return speakers, named.refs, []
+            return spoken.speakers, named.refs, []
         refs = self._stage(
             codecs.COREFERENCE,
-            lambda advance: self._resolve(tokens, mentions, named, speakers, found, reader, advance),
+            lambda advance: self._resolve(tokens, mentions, named, spoken, found, reader, advance),
         )
         described = self._stage(codecs.CHARACTERS, lambda _: self._describe(tokens, mentions, refs, named))
-        return speakers, refs, described
+        return spoken.speakers, refs, described
 
     def _stage(self, codec: Codec[Output], compute: Callable[[Advance], Output]) -> Output:
         """Take a stage's output from its checkpoint, or run it and save that."""
@@ -180,11 +183,14 @@ class _Run:
     def _read(self, advance: Advance) -> list[Token]:
         return read(self.nlp, self.text, compat=self.options.compat, advance=advance, others=self.parsers)
 
-    def _reader(self, tokens: Sequence[Token]) -> "MentionReader | None":
-        """Return what carries the tagger's reading over to coreference, where both run on one encoder."""
+    def _readers(self, tokens: Sequence[Token]) -> "tuple[MentionReader | None, MentionReader | None]":
+        """Return what reads mentions for coreference, and again for the tagger to feed if they share an encoder."""
+        from gpu_worker.engine.mention_vectors import MentionReader
+
         if Task.COREF not in self.options.tasks:
-            return None
-        return self.pack.shared_reader(tokens, compat=self.options.compat)
+            return None, None
+        shared = self.pack.shared_reader(tokens, compat=self.options.compat)
+        return shared or MentionReader(tokens, self.pack.coref, compat=self.options.compat), shared
 
     def _tag(self, tokens: Sequence[Token], reader: "MentionReader | None", advance: Advance) -> Tagging:
         from gpu_worker.engine import tagging
@@ -200,17 +206,44 @@ class _Run:
 
     def _attribute(
         self,
-        found: Sequence[Quote],
+        tokens: Sequence[Token],
         mentions: Sequence[Mention],
         named: NamesFound,
-        tokens: Sequence[Token],
+        found: Sequence[Quote],
+        reader: "MentionReader | None",
         advance: Advance,
-    ) -> list[int | None]:
-        from gpu_worker.engine import speakers
+    ) -> SpeakersFound:
+        from gpu_worker.engine import coreference, speakers
 
-        return speakers.attribute(
-            found, mentions, named.refs, tokens, self.pack, compat=self.options.compat, advance=advance
+        if self.options.compat:
+            each = speakers.attribute_each(found, mentions, tokens, self.pack, advance=advance)
+            return SpeakersFound(each, named.refs)
+        if Task.COREF not in self.options.tasks:
+            persons = speakers.by_names(mentions, named.refs)
+            turns = speakers.attribute(found, mentions, persons, tokens, self.pack, advance=advance)
+            return SpeakersFound([None if turn is None else turn.mention for turn in turns], named.refs)
+        narration = coreference.narrate(
+            tokens,
+            mentions,
+            named.refs,
+            named.genders,
+            found,
+            self.pack,
+            gender_cats=self.options.referential_gender_cats,
+            pronominal_only=self.options.pronominal_coref_only,
+            advance=lambda share: advance(share * _NARRATING),
+            reader=reader,
         )
+        turns = speakers.attribute(
+            found,
+            mentions,
+            narration.persons(),
+            tokens,
+            self.pack,
+            advance=lambda share: advance(_NARRATING + share * (1 - _NARRATING)),
+        )
+        meant = ((turn.mention, turn.person) for turn in turns if turn is not None)
+        return SpeakersFound([None if turn is None else turn.mention for turn in turns], narration.settled(meant))
 
     def _name(
         self, tokens: Sequence[Token], mentions: Sequence[Mention], found: Sequence[Quote], advance: Advance
@@ -228,7 +261,7 @@ class _Run:
         tokens: Sequence[Token],
         mentions: Sequence[Mention],
         named: NamesFound,
-        speakers: Sequence[int | None],
+        spoken: SpeakersFound,
         found: Sequence[Quote],
         reader: "MentionReader | None",
         advance: Advance,
@@ -238,9 +271,9 @@ class _Run:
         refs = coreference.resolve(
             tokens,
             mentions,
-            named.refs,
+            spoken.refs,
             named.genders,
-            speakers,
+            spoken.speakers,
             found,
             self.pack,
             gender_cats=self.options.referential_gender_cats,

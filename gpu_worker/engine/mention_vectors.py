@@ -82,6 +82,8 @@ class MentionReader:
         self._blocks: list[Tensor] = []
         self._row_of: dict[tuple[int, int], int] = {}
         self._offering = Lock()
+        #: The mentions that were read last, and their vectors.
+        self._read: tuple[Sequence[Mention], MentionVectors] | None = None
 
     def offer(self, mentions: Sequence[Mention], cut: Windows, lengths: Integers, states: Tensor) -> None:
         """Keep the vectors of `mentions`, sorted, in those windows of `cut` that are coreference's own too.
@@ -105,7 +107,12 @@ class MentionReader:
             self._row_of.update(zip(spans, range(first, first + len(spans)), strict=True))
 
     def read(self, mentions: Sequence[Mention], advance: Callable[[float], None]) -> MentionVectors:
-        """Return the vectors of `mentions`, sorted by position; `advance` learns the share that is read."""
+        """Return the vectors of `mentions`, sorted by position; `advance` learns the share that is read.
+
+        The same list is read once.
+        """
+        if self._read is not None and self._read[0] is mentions:
+            return self._read[1]
         encoder = self._network.encoder
         places = self._places(mentions)
         states = torch.empty(len(mentions), 3 * encoder.shape.hidden, device=encoder.device)
@@ -130,7 +137,9 @@ class MentionReader:
         for batch in batches.run_all(order, lengths, encoder.device, read_batch):
             done += len(batch)
             advance(done / len(order))
-        return MentionVectors(states, np.abs(places.last - places.first))
+        vectors = MentionVectors(states, np.abs(places.last - places.first))
+        self._read = mentions, vectors
+        return vectors
 
     def _recalled(self, mentions: Sequence[Mention], states: Tensor) -> Integers:
         """Put what was offered of `mentions` into their `states`; return the numbers of those that were not.

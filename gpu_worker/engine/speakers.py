@@ -5,18 +5,19 @@ A quote is read in its surroundings with every quote folded into one token: `[QU
 of quotes, and the earlier quotes, which stand for their own speakers.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gpu_worker.engine import batches, names, turns, windows
+from gpu_worker.engine import addressing, antecedents, batches, names, turns, windows
 from gpu_worker.engine.document import Mention, Quote, Token
 from gpu_worker.engine.networks import SpeakerNetwork
 from gpu_worker.engine.pack import Pack
 from gpu_worker.engine.quote_windows import PERSON, Folded, Window
+from gpu_worker.engine.turns import Turn
 from gpu_worker.engine.windows import Integers, mean_of_runs
 
 Floats = NDArray[np.float32]
@@ -28,30 +29,58 @@ _SCORING = 0.98
 def attribute(
     quotes: Sequence[Quote],
     mentions: Sequence[Mention],
-    named: Sequence[int],
+    persons: Sequence[Mapping[int, float]],
     tokens: Sequence[Token],
     pack: Pack,
     *,
-    compat: bool,
     advance: Callable[[float], None],
-) -> list[int | None]:
-    """Return for each quote the index of the mention that speaks it, None where nobody can be named.
+) -> list[Turn | None]:
+    """Return for each quote who speaks it, None where nobody can be named.
 
-    `named` holds each mention's cluster by name. The quotes of a conversation are decided together (`turns`). With
-    `compat`, each is by itself the best candidate of its window, and a quote without candidates shifts every later
-    speaker by one place, as in upstream, which counts the quotes that it scored where it means the quote's own index.
+    `persons` holds for each mention whom it may mean and the share of each. The quotes of a conversation are decided
+    together (`turns`).
     """
     if not quotes:
         return []
+    found, scored = _read(quotes, mentions, tokens, pack, lambda share: advance(_SCORING * share))
+    evidence = _evidence(quotes, mentions, persons, tokens, found, scored)
+    return turns.decide(quotes, tokens, persons, evidence, lambda share: advance(_SCORING + (1 - _SCORING) * share))
+
+
+def attribute_each(
+    quotes: Sequence[Quote],
+    mentions: Sequence[Mention],
+    tokens: Sequence[Token],
+    pack: Pack,
+    *,
+    advance: Callable[[float], None],
+) -> list[int | None]:
+    """Return for each quote the index of the mention that speaks it, as upstream does: each quote by itself.
+
+    It is the best candidate of the quote's window. A quote without candidates shifts every later speaker by one place,
+    for upstream counts the quotes that it scored where it means the quote's own index.
+    """
+    found, scored = _read(quotes, mentions, tokens, pack, advance)
+    return _each_by_itself(quotes, mentions, found, scored)
+
+
+def by_names(mentions: Sequence[Mention], named: Sequence[int]) -> list[Mapping[int, float]]:
+    """Return whom each mention means as far as names tell; nouns that read alike are one person."""
+    return [{person: 1.0} for person in names.merge_nominals(mentions, antecedents.alone(named), compat=False)]
+
+
+def _read(
+    quotes: Sequence[Quote],
+    mentions: Sequence[Mention],
+    tokens: Sequence[Token],
+    pack: Pack,
+    advance: Callable[[float], None],
+) -> tuple[list[Window], list[Floats]]:
+    """Return the windows of the quotes that have candidates, and what these score."""
     folded = Folded(quotes, mentions, tokens, pack.speaker)
     found = [window for index in range(len(quotes)) if (window := folded.window(index)) is not None]
     with torch.inference_mode():
-        scored = _scored(found, folded.pieces, pack.speaker, lambda share: advance(_SCORING * share))
-    if compat:
-        return _each_by_itself(quotes, mentions, found, scored)
-    evidence = _evidence(quotes, mentions, tokens, found, scored)
-    persons = _persons(mentions, named)
-    return turns.decide(quotes, tokens, persons, evidence, lambda share: advance(_SCORING + (1 - _SCORING) * share))
+        return found, _scored(found, folded.pieces, pack.speaker, advance)
 
 
 def _each_by_itself(
@@ -75,25 +104,20 @@ def _each_by_itself(
     return speakers
 
 
-def _persons(mentions: Sequence[Mention], named: Sequence[int]) -> list[int]:
-    """Return for each mention a number of the person it means: names tell, and nouns that read alike."""
-    first = max(named, default=0) + 1
-    alone = [first + index if ref == names.UNRESOLVED else ref for index, ref in enumerate(named)]
-    return names.merge_nominals(mentions, alone, compat=False)
-
-
 def _evidence(
     quotes: Sequence[Quote],
     mentions: Sequence[Mention],
+    persons: Sequence[Mapping[int, float]],
     tokens: Sequence[Token],
     found: Sequence[Window],
     scored: Sequence[Floats],
 ) -> Iterator[turns.Evidence]:
-    """Yield for each quote the scores of its candidates, none where it has no window."""
+    """Yield for each quote the scores of its candidates, none where it has no window, and whom it names."""
     mention_at = {(m.start, m.end): index for index, m in enumerate(mentions) if m.category == PERSON}
     quote_at = {(quote.start, quote.end): index for index, quote in enumerate(quotes)}
     of_quote = {window.quote: (window.candidates, own.tolist()) for window, own in zip(found, scored, strict=True)}
-    for index, quote in enumerate(quotes):
+    names_in = addressing.said(quotes, mentions, tokens, persons)
+    for index, (quote, said) in enumerate(zip(quotes, names_in, strict=True)):
         paragraphs = {tokens[quote.start].paragraph, tokens[quote.end].paragraph}
         people: dict[int, float] = {}
         earlier: dict[int, float] = {}
@@ -104,7 +128,7 @@ def _evidence(
             else:
                 people[mention_at[candidate.start, candidate.end]] = score
                 cued = cued or tokens[candidate.start].paragraph in paragraphs
-        yield turns.Evidence(cued, people, earlier)
+        yield turns.Evidence(cued, people, earlier, said)
 
 
 def _scored(

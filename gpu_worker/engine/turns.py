@@ -11,14 +11,18 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
+from gpu_worker.engine.addressing import Said
 from gpu_worker.engine.document import Quote, Token
 from gpu_worker.engine.quotes import is_left_open
 
 #: What the network's scores are divided by before they become shares: it is too sure, most where no cue tells.
 _TEMPERATURE_CUED, _TEMPERATURE = 2.5, 4.0
+#: The shares of a person's mentions are added up as a norm of this order, near the largest: four mentions that stand
+#: about are not four times the reason to think that this person speaks.
+_LOUDEST = 4.0
 #: The least share of anyone, so that turns can outweigh any window.
 _LEAST_SHARE = 1e-3
 
@@ -27,7 +31,11 @@ _LEAST_SHARE = 1e-3
 #: answer an answer, 179 have the speaker whom that one answered.
 _CONTINUES_ALIKE = 4.0
 _ANSWERS_ONESELF = -3.0
-_RETURNS = 2.0
+_RETURNS = 1.0
+#: Of 467 names of people in quotes there, 26 are the speaker's own; of 143 that are called and whose quote answers
+#: or is answered at once, 105 are who speaks next to it.
+_NAMES_ONESELF = -3.0
+_WAS_CALLED = 1.5
 
 #: How many readings of a conversation are kept while it goes on.
 _READINGS = 8
@@ -54,6 +62,18 @@ class Evidence:
     mentions: Mapping[int, float]
     #: By the index of the earlier quote that stands for its own speaker.
     quotes: Mapping[int, float]
+    #: Whom the quote itself names.
+    said: Said = field(default_factory=Said)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Who speaks a quote."""
+
+    #: The index of the mention by which the speaker is known.
+    mention: int
+    #: Whom that mention means here.
+    person: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,32 +82,34 @@ class _Reading:
 
     index: int
     score: float
-    #: The mention that speaks the last quote, None where nobody can be named.
-    mention: int | None = None
-    #: The mention that spoke before the last quote's turn.
-    answered: int | None = None
+    #: Who speaks the last quote, None where nobody can be named.
+    turn: Turn | None = None
+    #: Who spoke before the last quote's turn.
+    answered: Turn | None = None
     before: "_Reading | None" = None
 
 
 def decide(
     quotes: Sequence[Quote],
     tokens: Sequence[Token],
-    persons: Sequence[int],
+    persons: Sequence[Mapping[int, float]],
     evidence: Iterable[Evidence],
     advance: Callable[[float], None],
-) -> list[int | None]:
-    """Return for each quote the index of the mention that speaks it, None where nobody can be named.
+) -> list[Turn | None]:
+    """Return for each quote who speaks it, None where nobody can be named.
 
-    `persons` tells for each mention whom it means, as far as names can; `evidence` has an entry for each quote.
+    `persons` tells for each mention whom it may mean and the share of each; `evidence` has an entry for each quote.
     `advance` hears the share of the quotes that are decided, and may raise to stop.
     """
     readings = [_Reading(-1, 0.0)]
+    last = Said()
     for index, (relation, seen) in enumerate(zip(relations(quotes, tokens), evidence, strict=True)):
         advance(index / len(quotes))
         kept = readings[:1] if relation is Relation.UNRELATED else readings
-        grown = itertools.chain.from_iterable(_continued(reading, relation, seen, persons) for reading in kept)
+        grown = itertools.chain.from_iterable(_continued(reading, relation, seen, last, persons) for reading in kept)
         readings = heapq.nlargest(_READINGS, grown, key=lambda reading: reading.score)
-    return [reading.mention for reading in reversed(list(_back(readings[0])))][1:]
+        last = seen.said
+    return [reading.turn for reading in reversed(list(_back(readings[0])))][1:]
 
 
 def relations(quotes: Sequence[Quote], tokens: Sequence[Token]) -> Iterator[Relation]:
@@ -107,49 +129,62 @@ def relations(quotes: Sequence[Quote], tokens: Sequence[Token]) -> Iterator[Rela
         yield Relation.CONTINUES if goes_on else Relation.ANSWERS
 
 
-def _continued(reading: _Reading, relation: Relation, seen: Evidence, persons: Sequence[int]) -> Iterator[_Reading]:
-    """Yield the readings of one quote more, one for each person who may speak it."""
+def _continued(
+    reading: _Reading, relation: Relation, seen: Evidence, last: Said, persons: Sequence[Mapping[int, float]]
+) -> Iterator[_Reading]:
+    """Yield the readings of one quote more, one for each person who may speak it; `last` is what was said before."""
     shares: defaultdict[int, float] = defaultdict(float)
-    called: dict[int, tuple[float, int]] = {}
-    for mention, share in _shares(seen, reading):
-        person = persons[mention]
-        shares[person] += share
-        called[person] = max(called.get(person, (0.0, mention)), (share, mention))
-    awaited = {Relation.CONTINUES: reading.mention, Relation.ANSWERS: reading.answered}.get(relation)
+    best: dict[int, tuple[float, Turn]] = {}
+    for known, share in _shares(seen, reading, persons):
+        shares[known.person] = (shares[known.person] ** _LOUDEST + share**_LOUDEST) ** (1 / _LOUDEST)
+        best[known.person] = max(best.get(known.person, (0.0, known)), (share, known), key=lambda pair: pair[0])
+    awaited = {Relation.CONTINUES: reading.turn, Relation.ANSWERS: reading.answered}.get(relation)
     if awaited is not None:
-        called.setdefault(persons[awaited], (0.0, awaited))
-    answered = {Relation.CONTINUES: reading.answered, Relation.ANSWERS: reading.mention}.get(relation)
-    if not called:
+        best.setdefault(awaited.person, (0.0, awaited))
+    answered = {Relation.CONTINUES: reading.answered, Relation.ANSWERS: reading.turn}.get(relation)
+    if not best:
         yield _Reading(reading.index + 1, reading.score, None, answered, reading)
-    for person, (_, mention) in called.items():
+    for person, (_, turn) in best.items():
         told = math.log(max(shares[person], _LEAST_SHARE))
-        fits = _fits(person, relation, reading, persons)
-        yield _Reading(reading.index + 1, reading.score + told + fits, mention, answered, reading)
+        fits = _fits(person, relation, reading) + _agrees(person, relation, reading, seen.said, last)
+        yield _Reading(reading.index + 1, reading.score + told + fits, turn, answered, reading)
 
 
-def _shares(seen: Evidence, reading: _Reading) -> Iterator[tuple[int, float]]:
-    """Yield mentions and the share of each; an earlier quote stands for whoever speaks it in this reading."""
+def _shares(seen: Evidence, reading: _Reading, persons: Sequence[Mapping[int, float]]) -> Iterator[tuple[Turn, float]]:
+    """Yield who may speak and the share of each; an earlier quote stands for whoever speaks it in this reading."""
     temperature = _TEMPERATURE_CUED if seen.cued else _TEMPERATURE
     most = max((*seen.mentions.values(), *seen.quotes.values()), default=0.0)
     sizes = {mention: math.exp((score - most) / temperature) for mention, score in seen.mentions.items()}
     of_quotes = {quote: math.exp((score - most) / temperature) for quote, score in seen.quotes.items()}
     whole = sum(sizes.values()) + sum(of_quotes.values())
     for mention, size in sizes.items():
-        yield mention, size / whole
+        for person, share in persons[mention].items():
+            yield Turn(mention, person), size * share / whole
     for quote, size in of_quotes.items():
-        speaker = next(earlier.mention for earlier in _back(reading) if earlier.index == quote)
-        if speaker is not None:
-            yield speaker, size / whole
+        turn = next(earlier.turn for earlier in _back(reading) if earlier.index == quote)
+        if turn is not None:
+            yield turn, size / whole
 
 
-def _fits(person: int, relation: Relation, reading: _Reading, persons: Sequence[int]) -> float:
+def _fits(person: int, relation: Relation, reading: _Reading) -> float:
     """Return how well `person` takes the turn after `reading`."""
-    last, answered = (None if mention is None else persons[mention] for mention in (reading.mention, reading.answered))
     if relation is Relation.CONTINUES:
-        return _CONTINUES_ALIKE if person == last else 0.0
+        return _CONTINUES_ALIKE if _is(person, reading.turn) else 0.0
     if relation is Relation.ANSWERS:
-        return _ANSWERS_ONESELF if person == last else _RETURNS if person == answered else 0.0
+        return _ANSWERS_ONESELF if _is(person, reading.turn) else _RETURNS if _is(person, reading.answered) else 0.0
     return 0.0
+
+
+def _agrees(person: int, relation: Relation, reading: _Reading, own: Said, last: Said) -> float:
+    """Return how well it agrees with the names in the quote, and in the one before, that `person` speaks it."""
+    score = _NAMES_ONESELF if person in own.named or person in own.called else 0.0
+    if relation is Relation.ANSWERS and reading.turn is not None and not _is(person, reading.turn):
+        score += _WAS_CALLED * (person in last.called) + _WAS_CALLED * (reading.turn.person in own.called)
+    return score
+
+
+def _is(person: int, turn: Turn | None) -> bool:
+    return turn is not None and turn.person == person
 
 
 def _back(reading: _Reading) -> Iterator[_Reading]:

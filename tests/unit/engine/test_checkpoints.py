@@ -17,7 +17,7 @@ OUTPUTS = [
         Tagging([Mention(0, 0, "PROP", "PER", "Ann")], [Supersense(1, 1, "verb.motion", "went")], frozenset({1})),
     ),
     (checkpoints.QUOTES, [Quote(2, 4)]),
-    (checkpoints.SPEAKERS, [0, None]),
+    (checkpoints.SPEAKERS, checkpoints.SpeakersFound([0, None], [3, -1])),
     (checkpoints.NAMES, NamesFound([1, -1], {1: GENDER})),
     (checkpoints.COREFERENCE, [1, 2]),
     (checkpoints.CHARACTERS, [{"id": 1, "g": None}]),

@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 import torch
 
 from gpu_worker.engine import coreference
+from gpu_worker.engine.antecedents import Narration
 from gpu_worker.engine.document import Mention, Quote, ReferentialGender, Token
 from gpu_worker.engine.pack import Pack, load_pack
 from tests.unit.engine import tiny
@@ -129,6 +131,39 @@ def test_who_has_spoken_at_length_is_still_meant_by_said_she_but_in_compat(mini:
     refs = [1] + [-1] * len(said)
     assert _resolve(mini, tokens, mentions, refs, quotes=quotes, speakers=[len(said)])[-1] == 1
     assert _resolve(mini, tokens, mentions, refs, quotes=quotes, speakers=[len(said)], compat=True)[-1] != 1
+
+
+def _narrate(pack: Pack, tokens: list[Token], mentions: list[Mention], refs: Sequence[int]) -> Narration:
+    return coreference.narrate(tokens, mentions, refs, {}, [], pack, gender_cats=CATEGORIES, advance=lambda _: None)
+
+
+def test_narration_tells_whom_its_pronouns_may_mean(mini: Pack) -> None:
+    tokens = tokens_of("Elizabeth came to Jane . She was tired .")
+    mentions = mentions_of(tokens, (0, 0, "PROP", "PER"), (3, 3, "PROP", "PER"), (5, 5, "PRON", "PER"))
+    narration = _narrate(mini, tokens, mentions, [1, 2, -1])
+    first, second, pronoun = narration.persons()
+    assert (first, second) == ({1: 1.0}, {2: 1.0})
+    assert sum(pronoun.values()) == pytest.approx(1.0, abs=0.03)
+    assert narration.clusters == [1, 2, max(pronoun, key=pronoun.__getitem__)]
+
+
+def test_who_is_told_whom_a_pronoun_means_takes_those_along_that_follow_it(mini: Pack) -> None:
+    tokens = tokens_of("Elizabeth came to Jane . She was tired . She slept .")
+    people = (0, 0, "PROP", "PER"), (3, 3, "PROP", "PER"), (5, 5, "PRON", "PER"), (9, 9, "PRON", "PER")
+    narration = _narrate(mini, tokens, mentions_of(tokens, *people), [1, 2, -1, -1])
+    usual = narration.clusters[2]
+    other = 3 - usual
+    shares = [*narration.shares]
+    shares[2] = {usual: 0.6, other: 0.4}
+    assert narration.settled([]) == [1, 2, usual, usual]
+    assert dataclasses.replace(narration, shares=shares).settled([(2, other)])[:3] == [1, 2, other]
+
+
+def test_what_began_a_cluster_keeps_its_number_when_narration_is_settled(mini: Pack) -> None:
+    tokens = tokens_of("A man and a boy came to Jane . It rained .")
+    mentions = mentions_of(tokens, (0, 1, "NOM", "PER"), (3, 4, "NOM", "PER"), (7, 7, "PROP", "PER"))
+    narration = _narrate(mini, tokens, mentions, [-1, -1, 1])
+    assert narration.settled([]) == list(narration.clusters) == [2, 3, 1]
 
 
 def test_what_the_tagger_read_serves_coreference(mini: Pack) -> None:

@@ -15,8 +15,11 @@ def mini() -> Pack:
 def _attribute(
     pack: Pack, tokens: list[Token], quotes: list[Quote], mentions: list[Mention], *, compat: bool = False
 ) -> list[int | None]:
-    named = [names.UNRESOLVED] * len(mentions)
-    return speakers.attribute(quotes, mentions, named, tokens, pack, compat=compat, advance=lambda _: None)
+    if compat:
+        return speakers.attribute_each(quotes, mentions, tokens, pack, advance=lambda _: None)
+    persons = speakers.by_names(mentions, [names.UNRESOLVED] * len(mentions))
+    turns = speakers.attribute(quotes, mentions, persons, tokens, pack, advance=lambda _: None)
+    return [None if turn is None else turn.mention for turn in turns]
 
 
 def test_the_one_named_by_the_verb_of_speech_speaks(mini: Pack) -> None:

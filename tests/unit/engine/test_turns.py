@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_worker.engine import turns
+from gpu_worker.engine.addressing import Said
 from gpu_worker.engine.document import Quote, Token
-from gpu_worker.engine.turns import Evidence, Relation, relations
+from gpu_worker.engine.turns import Evidence, Relation, Turn, relations
 from tests.unit.engine.conftest import tokens_of
 
 ANNA, ROBERT, CARLA = range(3)
@@ -26,7 +27,8 @@ def quotes_of(tokens: Sequence[Token]) -> list[Quote]:
 def decide(
     quotes: Sequence[Quote], tokens: Sequence[Token], persons: Sequence[int], evidence: Sequence[Evidence]
 ) -> list[int | None]:
-    return turns.decide(quotes, tokens, persons, evidence, lambda _: None)
+    decided = turns.decide(quotes, tokens, [{person: 1.0} for person in persons], evidence, lambda _: None)
+    return [None if turn is None else turn.mention for turn in decided]
 
 
 def speakers(evidence: Sequence[Evidence], *paragraphs: str, persons: Sequence[int] = range(3)) -> list[int | None]:
@@ -121,6 +123,40 @@ def test_an_earlier_quote_stands_for_its_speaker() -> None:
     assert speakers(told, "“ Come ” said Anna .", "It rained .", "“ Come ”") == [ANNA, ANNA]
 
 
+def test_many_mentions_of_one_who_stands_about_are_no_more_than_one_who_is_likelier() -> None:
+    told = Evidence(cued=True, mentions={ROBERT: 2.0, **dict.fromkeys(range(2, 8), 0.0)}, quotes={})
+    assert speakers([told], "“ Come ”", persons=(7, 8, *[7] * 6)) == [ROBERT]
+
+
+def test_who_is_named_in_a_quote_does_not_speak_it() -> None:
+    told = Evidence(cued=False, mentions={ROBERT: 2.0, ANNA: 0.0}, quotes={}, said=Said(named=frozenset({ROBERT})))
+    assert speakers([told], "“ Robert is gone ”") == [ANNA]
+
+
+def test_who_is_called_answers() -> None:
+    calling = Evidence(cued=True, mentions={ANNA: 12.0}, quotes={}, said=Said(called=frozenset({CARLA})))
+    unsure = Evidence(cued=False, mentions={ROBERT: 1.0, CARLA: 0.0}, quotes={})
+    assert speakers([calling, unsure], "“ Carla ! ” said Anna .", "“ Yes ”") == [ANNA, CARLA]
+
+
+def test_who_is_called_in_the_answer_had_spoken() -> None:
+    unsure = Evidence(cued=False, mentions={ROBERT: 1.0, CARLA: 0.0}, quotes={})
+    calling = Evidence(cued=True, mentions={ANNA: 12.0}, quotes={}, said=Said(called=frozenset({CARLA})))
+    assert speakers([unsure, calling], "“ Come ”", "“ No , Carla ” said Anna .") == [CARLA, ANNA]
+
+
+def test_turns_tell_whom_the_pronoun_of_a_cue_means() -> None:
+    """The pronoun is as likely Anna's as Carla's; Anna has just spoken."""
+    pronoun = 3
+    told = [cue(ANNA), cue(pronoun)]
+    tokens = tokens_of("“ Come ” said Anna .", "“ No ” said she .")
+    persons = [{ANNA: 1.0}, {ROBERT: 1.0}, {CARLA: 1.0}, {ANNA: 0.6, CARLA: 0.4}]
+    assert turns.decide(quotes_of(tokens), tokens, persons, told, lambda _: None) == [
+        Turn(ANNA, ANNA),
+        Turn(pronoun, CARLA),
+    ]
+
+
 def test_nobody_speaks_where_nobody_can_be_named() -> None:
     nobody = Evidence(cued=False, mentions={}, quotes={})
     after_nobody = Evidence(cued=False, mentions={}, quotes={0: 1.0})
@@ -138,7 +174,7 @@ def test_a_conversation_of_ten_thousand_turns_is_read() -> None:
 def test_who_cancels_is_asked_at_each_quote() -> None:
     tokens = tokens_of(*["“ Yes ”"] * 4)
     shares: list[float] = []
-    turns.decide(quotes_of(tokens), tokens, range(3), [NOBODY_TOLD] * 4, shares.append)
+    turns.decide(quotes_of(tokens), tokens, [{0: 1.0}, {1: 1.0}], [NOBODY_TOLD] * 4, shares.append)
     assert shares == [0, 0.25, 0.5, 0.75]
 
 

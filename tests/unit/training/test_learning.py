@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from gpu_worker.engine.coreference import Document
+from gpu_worker.engine.antecedents import Document
 from gpu_worker.engine.layout import Model
 from gpu_worker.engine.mention_vectors import MentionReader
 from tests.unit.training import tiny
