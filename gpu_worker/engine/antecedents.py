@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gpu_worker.engine import names
 from gpu_worker.engine.document import Mention, Quote, ReferentialGender, Token
+from gpu_worker.engine.kinship import Kinship
 from gpu_worker.engine.windows import Integers
 
 #: A mention that nothing has resolved yet.
@@ -78,6 +79,8 @@ class Decisions:
     #: For each category of pronouns, the pronouns of the others.
     conflicts: Mapping[str, frozenset[str]]
     genders: Mapping[int, ReferentialGender]
+    #: The families that names tell of; in `compat` none.
+    kinship: Kinship | None
 
     def taken(self, first_new: int) -> list[int]:
         """Return each mention's cluster; new ones are counted from `first_new`."""
@@ -118,7 +121,7 @@ class Decisions:
         The scores of the candidates are logarithms of odds against beginning a cluster (Lee et al., EMNLP 2017).
         """
         own, choice = clusters[index], self.choices.get(index)
-        if choice is None:
+        if choice is None or (self.kinship and self.kinship.relative(index, clusters) is not None):
             return {own: 1.0}
         begins = all(clusters[candidate] != own for candidate in choice.candidates)
         best = {own: 0.0} if begins else {}
@@ -133,6 +136,9 @@ class Decisions:
 
     def _joined(self, index: int, assigned: Sequence[int | None]) -> int | None:
         """Return the cluster that an open mention joins, None where it begins one."""
+        relative = self.kinship.relative(index, assigned) if self.kinship else None
+        if relative is not None:
+            return relative
         choice = self.choices.get(index)
         if choice is None or not choice.candidates:
             return None
@@ -194,7 +200,8 @@ class Narration:
         mentions = decisions.document.mentions
         clusters = alone(decisions.narrated())
         shares = [decisions.shares(index, clusters) for index in range(len(mentions))]
-        merged = names.merge_nominals(mentions, clusters, compat=False)
+        relatives = decisions.kinship.told(clusters) if decisions.kinship else frozenset()
+        merged = names.merge_nominals(mentions, clusters, compat=False, apart=relatives)
         return cls(decisions, clusters, shares, dict(zip(clusters, merged, strict=True)))
 
     def persons(self) -> list[Mapping[int, float]]:

@@ -17,9 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gpu_worker.engine import antecedents
+from gpu_worker.engine import antecedents, names
 from gpu_worker.engine.antecedents import OPEN, Choice, Decisions, Document, Narration, conflicts
 from gpu_worker.engine.document import Mention, Quote, ReferentialGender, Token
+from gpu_worker.engine.kinship import Kinship
 from gpu_worker.engine.mention_vectors import MentionReader, MentionVectors
 from gpu_worker.engine.networks import CorefNetwork
 from gpu_worker.engine.pack import Pack
@@ -65,7 +66,8 @@ def narrate(
     document = Document.of(tokens, mentions, [None] * len(quotes), quotes)
     asked = [index for index in _open(mentions, refs, pronominal_only) if not document.in_quote[index]]
     scores = _read_and_scored(tokens, document, asked, pack.coref, reader, advance, compat=False)
-    return Narration.of(Decisions(document, refs, scores, conflicts(gender_cats), genders))
+    families = Kinship.of(mentions, tokens, refs)
+    return Narration.of(Decisions(document, refs, scores, conflicts(gender_cats), genders, families))
 
 
 def resolve(
@@ -83,7 +85,7 @@ def resolve(
     advance: Callable[[float], None],
     reader: MentionReader | None = None,
 ) -> list[int]:
-    """Return each mention's cluster, before identical nominals are merged.
+    """Return each mention's cluster.
 
     `refs` holds what is resolved already, by names and with who speaks, -1 elsewhere; `attributions` each quote's
     speaker as the index of a mention. With `pronominal_only`, open mentions other than pronouns get a cluster of their
@@ -97,7 +99,10 @@ def resolve(
     asked = _open(mentions, refs, pronominal_only)
     scores = _read_and_scored(tokens, document, asked, pack.coref, reader, advance, compat=compat)
     first_new = max(refs) + 1 if compat else antecedents.lowest(refs)
-    return Decisions(document, refs, scores, conflicts(gender_cats), genders).taken(first_new)
+    families = None if compat else Kinship.of(mentions, tokens, refs)
+    clusters = Decisions(document, refs, scores, conflicts(gender_cats), genders, families).taken(first_new)
+    relatives = families.told(clusters) if families else frozenset()
+    return names.merge_nominals(mentions, clusters, compat=compat, apart=relatives)
 
 
 def _open(mentions: Sequence[Mention], refs: Sequence[int], pronominal_only: bool) -> list[int]:

@@ -268,7 +268,7 @@ class _Run:
     ) -> list[int]:
         from gpu_worker.engine import coreference
 
-        refs = coreference.resolve(
+        return coreference.resolve(
             tokens,
             mentions,
             spoken.refs,
@@ -282,7 +282,6 @@ class _Run:
             advance=advance,
             reader=reader,
         )
-        return names.merge_nominals(mentions, refs, compat=self.options.compat)
 
     def _describe(
         self, tokens: Sequence[Token], mentions: Sequence[Mention], refs: Sequence[int], named: NamesFound

@@ -9,7 +9,7 @@ import heapq
 import itertools
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from gpu_worker.engine import data
 from gpu_worker.engine.document import Mention, Token
@@ -82,16 +82,24 @@ def cluster(
     return _merge_overlapping([" ".join(words) for words in spellings], refs)
 
 
-def merge_nominals(mentions: Sequence[Mention], refs: Sequence[int], *, compat: bool) -> list[int]:
+def lowered(text: str) -> Name:
+    """Return the words of a name in lower case, and its titles in one spelling."""
+    spellings = _TITLE_SPELLINGS | _DIALECT_SPELLINGS
+    return tuple(spellings.get(word, word) for word in text.lower().split(" "))
+
+
+def merge_nominals(
+    mentions: Sequence[Mention], refs: Sequence[int], *, compat: bool, apart: Set[int] = frozenset()
+) -> list[int]:
     """Give common nouns that read alike one cluster, the first one's (upstream's `NameCoref.cluster_noms`).
 
-    A mention that corefers with a moved noun moves with it. With `compat`, forms of address and words such as
-    "no one" are merged too, into people who are nobody.
+    A mention that corefers with a moved noun moves with it; the mentions `apart` stay as they are. With `compat`, forms
+    of address and words such as "no one" are merged too, into people who are nobody.
     """
     first_of: dict[str, int] = {}
     moved: dict[int, int] = {}
-    for mention, ref in zip(mentions, refs, strict=True):
-        if mention.prop == "NOM":
+    for index, (mention, ref) in enumerate(zip(mentions, refs, strict=True)):
+        if mention.prop == "NOM" and index not in apart:
             text = mention.text.lower()
             if text in _ANYONE and not compat:
                 continue

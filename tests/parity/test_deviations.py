@@ -30,6 +30,12 @@ ONE_CALLS_THE_OTHER = (
 )
 
 
+A_DAUGHTER_AND_HER_FATHER = (
+    "Emma Woodhouse lived at Hartfield with Mr. Woodhouse. Mr. Woodhouse was old. Emma loved her father. “I am tired,” "
+    "said her father, and Mr. Woodhouse sat down by Emma. Emma smiled at her father."
+)
+
+
 def both(engine: Engine, text: str) -> tuple[Analysis, Analysis]:
     """Return the analysis in `compat` and the corrected one."""
     return engine.analyze(text, Options(compat=True)), engine.analyze(text, Options())
@@ -68,6 +74,12 @@ def test_turns_tell_whom_said_he_means_but_in_compat(engine: Engine) -> None:
     upstreams, corrected = both(engine, ONE_CALLS_THE_OTHER)
     assert people(upstreams) == ["Mr. Darcy"] * 3 + ["Mr. Bingley"]
     assert people(corrected) == ["Mr. Bingley"] * 2 + ["Mr. Darcy", "Mr. Bingley"]
+
+
+def test_names_tell_who_her_father_is_but_in_compat(engine: Engine) -> None:
+    upstreams, corrected = both(engine, A_DAUGHTER_AND_HER_FATHER)
+    assert people(upstreams) == [None]
+    assert people(corrected) == ["Mr. Woodhouse"]
 
 
 def test_a_narrator_has_the_name_that_others_call_them_but_in_compat(engine: Engine) -> None:

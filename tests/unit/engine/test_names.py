@@ -67,6 +67,13 @@ def test_common_nouns_that_read_alike_are_one_and_take_their_pronouns_along() ->
     assert merge_nominals(mentions, [4, 5, 5], compat=False) == [4, 4, 4]
 
 
+def test_a_common_noun_that_names_have_resolved_takes_nobody_along() -> None:
+    tokens = tokens_of("father Father him Father")
+    nouns = ((place, place, "NOM", "PER") for place in (0, 1, 3))
+    mentions = mentions_of(tokens, *nouns, (2, 2, "PRON", "PER"))
+    assert merge_nominals(mentions, [4, 5, 5, 6], compat=False, apart={1}) == [4, 5, 5, 4]
+
+
 @pytest.mark.parametrize(("compat", "expected"), [(False, [4, 5, 5]), (True, [4, 4, 4])])
 def test_what_is_said_to_anyone_is_nobodys_name_but_in_compat(compat: bool, expected: list[int]) -> None:
     tokens = tokens_of("sir Sir you")
