@@ -69,8 +69,7 @@ def test_common_nouns_that_read_alike_are_one_and_take_their_pronouns_along() ->
 
 def test_a_common_noun_that_names_have_resolved_takes_nobody_along() -> None:
     tokens = tokens_of("father Father him Father")
-    nouns = ((place, place, "NOM", "PER") for place in (0, 1, 3))
-    mentions = mentions_of(tokens, *nouns, (2, 2, "PRON", "PER"))
+    mentions = mentions_of(tokens, *((place, place, "PRON" if place == 2 else "NOM", "PER") for place in range(4)))
     assert merge_nominals(mentions, [4, 5, 5, 6], compat=False, apart={1}) == [4, 5, 5, 4]
 
 
