@@ -99,7 +99,7 @@ def read(path: Path) -> list[Spoken]:
 
 def agreement(ours: Sequence[Spoken], theirs: Sequence[Spoken]) -> Agreement:
     """Return how far the two agree; a quote for which either knows no speaker has not the same."""
-    shared = list(_in_both(ours, theirs))
+    shared = list(in_both(ours, theirs))
     together = Counter((one.speaker, other.speaker) for one, other in shared if one.speaker and other.speaker)
     if not together:
         return Agreement(len(shared), 0, [], shared)
@@ -112,7 +112,8 @@ def agreement(ours: Sequence[Spoken], theirs: Sequence[Spoken]) -> Agreement:
     return Agreement(len(shared), len(shared) - len(differing), pairs, differing)
 
 
-def _in_both(ours: Sequence[Spoken], theirs: Sequence[Spoken]) -> Iterable[tuple[Spoken, Spoken]]:
+def in_both(ours: Sequence[Spoken], theirs: Sequence[Spoken]) -> Iterable[tuple[Spoken, Spoken]]:
+    """Yield the quotes that both have, beside each other."""
     matcher = SequenceMatcher(a=[quote.length for quote in ours], b=[quote.length for quote in theirs], autojunk=False)
     for start, other_start, size in matcher.get_matching_blocks():
         yield from zip(ours[start : start + size], theirs[other_start : other_start + size], strict=True)

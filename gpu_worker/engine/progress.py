@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from gpu_worker.engine.document import Stage, Task
 from gpu_worker.engine.errors import Cancelled
 
-#: Seconds for 100,000 tokens on two CPU cores with the bundled pack (`benchmarks/engine.py`). All costs grow with
-#: the tokens, so their ratios hold for any length, and roughly for other packs and machines.
+#: Seconds for 100,000 tokens on two CPU cores with the bundled pack, coreference between the default mode's 1 and the
+#: 10 of `compat`. All grow with the tokens, so their ratios hold for any length, roughly for other packs and machines.
 COSTS = {
-    Stage.TOKENS: 6.0,
-    Stage.TAGGING: 20.0,
+    Stage.TOKENS: 4.0,
+    Stage.TAGGING: 14.0,
     Stage.QUOTES: 0.1,
     Stage.NAMES: 0.3,
-    Stage.SPEAKERS: 23.0,
-    Stage.COREFERENCE: 12.0,
-    Stage.CHARACTERS: 0.4,
+    Stage.SPEAKERS: 19.0,
+    Stage.COREFERENCE: 3.0,
+    Stage.CHARACTERS: 0.2,
 }
 
 #: The task without which a stage has nothing to do.
