@@ -137,6 +137,7 @@ class MentionReader:
         for batch in batches.run_all(order, lengths, encoder.device, read_batch):
             done += len(batch)
             advance(done / len(order))
+        self._blocks, self._row_of = [], {}
         vectors = MentionVectors(states, np.abs(places.last - places.first))
         self._read = mentions, vectors
         return vectors

@@ -108,7 +108,7 @@ def decide(
         kept = readings[:1] if relation is Relation.UNRELATED else readings
         grown = itertools.chain.from_iterable(_continued(reading, relation, seen, last, persons) for reading in kept)
         readings = heapq.nlargest(_READINGS, grown, key=lambda reading: reading.score)
-        last = seen.said
+        last = seen.said if relation is not Relation.CONTINUES else Said(last.called | seen.said.called)
     return [reading.turn for reading in reversed(list(_back(readings[0])))][1:]
 
 
@@ -180,6 +180,8 @@ def _agrees(person: int, relation: Relation, reading: _Reading, own: Said, last:
     score = _NAMES_ONESELF if person in own.named or person in own.called else 0.0
     if relation is Relation.ANSWERS and reading.turn is not None and not _is(person, reading.turn):
         score += _WAS_CALLED * (person in last.called) + _WAS_CALLED * (reading.turn.person in own.called)
+    if relation is Relation.CONTINUES and reading.answered is not None and not _is(person, reading.answered):
+        score += _WAS_CALLED * (reading.answered.person in own.called)
     return score
 
 

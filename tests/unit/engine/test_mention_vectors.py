@@ -57,3 +57,17 @@ def test_coreference_reads_the_taggers_windows_but_in_compat(pack: Pack, *, comp
     with torch.inference_mode():
         reader.read(found.mentions, read.append)
     assert bool(read) == compat, "by default nothing is left to read, with compat the second window is"
+
+
+def test_mentions_that_narration_has_read_are_not_read_again(pack: Pack) -> None:
+    tokens = tokens_of("she saw her father .")
+    mentions = [Mention(0, 0, "PRON", "PER", "she"), Mention(2, 3, "NOM", "PER", "her father")]
+    reader = MentionReader(tokens, pack.coref, compat=False)
+    read: list[float] = []
+    with torch.inference_mode():
+        vectors = reader.read(mentions, read.append)
+        assert read
+        read.clear()
+        again = reader.read(mentions, read.append)
+    assert again is vectors
+    assert not read

@@ -139,6 +139,20 @@ def test_who_is_called_answers() -> None:
     assert speakers([calling, unsure], "“ Carla ! ” said Anna .", "“ Yes ”") == [ANNA, CARLA]
 
 
+def test_who_is_called_in_any_part_of_a_turn_answers() -> None:
+    calling = Evidence(cued=True, mentions={ANNA: 12.0}, quotes={}, said=Said(called=frozenset({CARLA})))
+    unsure = Evidence(cued=False, mentions={ROBERT: 1.0, CARLA: 0.0}, quotes={})
+    talk = ["“ Carla ” said Anna , “ come ! ”", "“ Yes ”"]
+    assert speakers([calling, cue(ANNA), unsure], *talk) == [ANNA, ANNA, CARLA]
+
+
+def test_who_is_called_in_any_part_of_the_answer_had_spoken() -> None:
+    unsure = Evidence(cued=False, mentions={ROBERT: 1.0, CARLA: 0.0}, quotes={})
+    calling = Evidence(cued=True, mentions={ANNA: 12.0}, quotes={}, said=Said(called=frozenset({CARLA})))
+    talk = ["“ Come ! ”", "“ No ” said Anna , “ no , Carla ”"]
+    assert speakers([unsure, cue(ANNA), calling], *talk) == [CARLA, ANNA, ANNA]
+
+
 def test_who_is_called_in_the_answer_had_spoken() -> None:
     unsure = Evidence(cued=False, mentions={ROBERT: 1.0, CARLA: 0.0}, quotes={})
     calling = Evidence(cued=True, mentions={ANNA: 12.0}, quotes={}, said=Said(called=frozenset({CARLA})))
