@@ -36,6 +36,9 @@ def test_a_name_within_a_sentence_is_spoken_of(text: str) -> None:
 
 def test_only_names_of_people_within_the_quote_count() -> None:
     assert said_in("“ Come here ! ” said Lizzy .") == Said()
+    tokens = tokens_of("“ Come Lizzy ” Bennet")
+    across = mentions_of(tokens, (2, 4, "PROP", "PER"))
+    assert next(said([Quote(0, 3)], across, tokens, [{LIZZY: 1.0}])) == Said()
     assert said_in("“ She , come ! ”", name="She", prop="PRON") == Said()
 
 

@@ -61,6 +61,7 @@ def test_names_tell_who_a_relative_is(person: int, noun: str, relative: int) -> 
         (MOTHER, "her mother"),
         (COUSIN, "his father"),
         (99, "her father"),
+        (ELIZABETH, "her friend and the dear old father"),
     ],
 )
 def test_names_do_not_tell_of_others(person: int, noun: str) -> None:
@@ -87,6 +88,17 @@ def test_nobody_is_their_own_relative() -> None:
 def test_dialect_has_titles_too() -> None:
     named = [(ELIZABETH, "Colin Craven", 5), (FATHER, "Mester Craven", 3)]
     assert relative_of(ELIZABETH, "his father", named) == FATHER
+
+
+def test_names_that_belong_to_nobody_yet_found_no_family() -> None:
+    named = [(ELIZABETH, "Elizabeth Bennet", 5), (UNRESOLVED, "Mr. Bennet", 9)]
+    assert relative_of(ELIZABETH, "her father", named) is None
+
+
+def test_a_noun_that_begins_with_another_noun_tells_of_nobody() -> None:
+    tokens = tokens_of("The boy 's father")
+    boy, father = _mention(tokens, [0, 1], "NOM"), _mention(tokens, [0, 1, 2, 3], "NOM")
+    assert Kinship.of([boy, father], tokens, [UNRESOLVED] * 2).nouns == {}
 
 
 def test_a_noun_that_begins_with_nobody_tells_of_nobody() -> None:

@@ -128,9 +128,10 @@ def test_many_mentions_of_one_who_stands_about_are_no_more_than_one_who_is_likel
     assert speakers([told], "“ Come ”", persons=(7, 8, *[7] * 6)) == [ROBERT]
 
 
-def test_who_is_named_in_a_quote_does_not_speak_it() -> None:
-    told = Evidence(cued=False, mentions={ROBERT: 2.0, ANNA: 0.0}, quotes={}, said=Said(named=frozenset({ROBERT})))
-    assert speakers([told], "“ Robert is gone ”") == [ANNA]
+def test_who_is_named_or_called_in_a_quote_does_not_speak_it() -> None:
+    for said in (Said(named=frozenset({ROBERT})), Said(called=frozenset({ROBERT}))):
+        told = Evidence(cued=False, mentions={ROBERT: 2.0, ANNA: 0.0}, quotes={}, said=said)
+        assert speakers([told], "“ Robert , come ”") == [ANNA]
 
 
 def test_who_is_called_answers() -> None:
