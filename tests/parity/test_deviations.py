@@ -32,7 +32,8 @@ ONE_CALLS_THE_OTHER = (
 
 A_DAUGHTER_AND_HER_FATHER = (
     "Emma Woodhouse lived at Hartfield with Mr. Woodhouse. Mr. Woodhouse was old. Emma loved her father. “I am tired,” "
-    "said her father, and Mr. Woodhouse sat down by Emma. Emma smiled at her father."
+    "said her father, and Mr. Woodhouse sat down by Emma. Emma smiled at her father. Harriet came. Harriet thought of "
+    "her father."
 )
 
 
@@ -50,6 +51,12 @@ def people(analysis: Analysis) -> list[str | None]:
     mentions = zip(analysis.tagging.mentions, analysis.refs, strict=True)
     names = {ref: mention.text for mention, ref in reversed(list(mentions)) if mention.prop == "PROP"}
     return [None if mention is None else names.get(analysis.refs[mention]) for mention in analysis.speakers]
+
+
+def fathers(analysis: Analysis) -> set[int]:
+    """Return the clusters of "her father"."""
+    mentions = zip(analysis.tagging.mentions, analysis.refs, strict=True)
+    return {ref for mention, ref in mentions if mention.text == "her father"}
 
 
 def called_watson(analysis: Analysis) -> set[int]:
@@ -80,6 +87,8 @@ def test_names_tell_who_her_father_is_but_in_compat(engine: Engine) -> None:
     upstreams, corrected = both(engine, A_DAUGHTER_AND_HER_FATHER)
     assert people(upstreams) == [None]
     assert people(corrected) == ["Mr. Woodhouse"]
+    assert len(fathers(upstreams)) == 1, "all are one"
+    assert len(fathers(corrected)) == 2, "Harriet's is another"
 
 
 def test_a_narrator_has_the_name_that_others_call_them_but_in_compat(engine: Engine) -> None:
