@@ -101,15 +101,20 @@ def agreement(ours: Sequence[Spoken], theirs: Sequence[Spoken]) -> Agreement:
     """Return how far the two agree; a quote for which either knows no speaker has not the same."""
     shared = list(in_both(ours, theirs))
     together = Counter((one.speaker, other.speaker) for one, other in shared if one.speaker and other.speaker)
-    if not together:
-        return Agreement(len(shared), 0, [], shared)
-    rows, columns = (sorted({pair[side] for pair in together}) for side in (0, 1))
-    counts = np.array([[float(together[row, column]) for column in columns] for row in rows])
-    pairs = [(rows[i], columns[j], int(counts[i, j])) for i, j in zip(*assignment(counts), strict=True)]
-    pairs = sorted((pair for pair in pairs if pair[2]), key=lambda pair: -pair[2])
-    same = {(one, other) for one, other, _ in pairs}
+    same = matched(together)
+    pairs = sorted(((*pair, together[pair]) for pair in same), key=lambda pair: (-pair[2], pair))
     differing = [(one, other) for one, other in shared if (one.speaker, other.speaker) not in same]
     return Agreement(len(shared), len(shared) - len(differing), pairs, differing)
+
+
+def matched(together: Counter[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return who is who where `together` counts the quotes of each pair: everyone at most one, most quotes in all."""
+    if not together:
+        return set()
+    rows, columns = (sorted({pair[side] for pair in together}) for side in (0, 1))
+    counts = np.array([[float(together[row, column]) for column in columns] for row in rows])
+    pairs = {(rows[i], columns[j]) for i, j in zip(*assignment(counts), strict=True)}
+    return pairs & together.keys()
 
 
 def in_both(ours: Sequence[Spoken], theirs: Sequence[Spoken]) -> Iterable[tuple[Spoken, Spoken]]:

@@ -18,13 +18,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks import agreement, packs
 from benchmarks.agreement import Spoken
 from benchmarks.errors import in_one_line
 from gpu_worker.engine import Analysis, Engine, Options
-from training.scoring import assignment
 
 #: Where an annotated quote begins, its marks left out, a quote is looked for within so many characters.
 _NEAR = 3
@@ -53,7 +50,7 @@ def main() -> None:
     text = (arguments.novel / "novel_text.txt").read_text(encoding="utf-8")
     analysis = Engine.load(packs.find(arguments.pack)).analyze(text, Options(compat=arguments.compat))
     spoken = list(_spoken(analysis))
-    true = annotations(arguments.novel / "quotation_info.csv", [_onset(analysis, quote.start) for quote in spoken])
+    true = annotations(arguments.novel / "quotation_info.csv", [analysis.tokens[quote.start].onset for quote in spoken])
     print(f"{len(spoken)} quotes, {len(true)} of them annotated with one speaker")
     found = {place: spoken[place].speaker for place in true}
     if arguments.beside is None:
@@ -88,11 +85,7 @@ def annotations(path: Path, onsets: Sequence[int]) -> dict[int, Attributed]:
 def right(found: Mapping[int, str], true: Mapping[int, Attributed]) -> set[int]:
     """Return the quotes of `true` whose speaker is the right one; `found` has a number for each, or nothing."""
     together = Counter((found[place], quote.speaker) for place, quote in true.items() if found[place])
-    numbers, people = (sorted({pair[side] for pair in together}) for side in (0, 1))
-    if not together:
-        return set()
-    counts = np.array([[float(together[number, person]) for person in people] for number in numbers])
-    same = {(numbers[i], people[j]) for i, j in zip(*assignment(counts), strict=True)}
+    same = agreement.matched(together)
     return {place for place, quote in true.items() if (found[place], quote.speaker) in same}
 
 
@@ -100,10 +93,6 @@ def _spoken(analysis: Analysis) -> Iterator[Spoken]:
     for quote, mention in zip(analysis.quotes, analysis.speakers, strict=True):
         speaker = "" if mention is None else str(analysis.refs[mention])
         yield Spoken(quote.start, quote.end - quote.start, speaker, "", "")
-
-
-def _onset(analysis: Analysis, token: int) -> int:
-    return analysis.tokens[token].onset
 
 
 def _print(name: str, good: set[int], true: Mapping[int, Attributed]) -> None:
