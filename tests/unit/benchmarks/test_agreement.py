@@ -1,10 +1,11 @@
 """Two `.quotes` files agree where they give the same quotes to the same people."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from benchmarks.agreement import Spoken, agreement, main, read
+from benchmarks.agreement import Spoken, agreement, main, matched, read
 
 _EMMA, _HARRIET, _NOBODY = "12", "7", ""
 
@@ -32,6 +33,10 @@ def test_pairs_are_chosen_for_the_most_quotes_in_all() -> None:
     ours = _quotes("a", "a", "a", "b", "b", lengths=(1, 2, 3, 4, 5))
     theirs = _quotes("x", "x", "y", "x", "x", lengths=(1, 2, 3, 4, 5))
     assert agreement(ours, theirs).same == 3
+
+
+def test_those_who_share_no_quote_are_no_pair_though_nobody_else_is_left() -> None:
+    assert matched(Counter({("a", "x"): 5, ("b", "x"): 1, ("a", "y"): 1})) == {("a", "x")}
 
 
 def test_a_quote_that_one_file_lacks_shifts_no_other() -> None:

@@ -23,7 +23,7 @@ def test_each_part_of_an_annotated_quote_is_found_where_it_begins(tmp_path: Path
         ("[[735, 796]]", "Mr. Bennet", "Implicit"),
         ("[[900, 910]]", "Elizabeth", "Explicit"),
     )
-    found = annotations(path, [394, 446, 600, 732, 880])
+    found = annotations(path, [394, 446, 600, 732, 880, 990])
     wife = Attributed("Mrs. Bennet", "Anaphoric")
     assert found == {0: wife, 1: wife, 3: Attributed("Mr. Bennet", "Implicit")}
 
